@@ -1,0 +1,118 @@
+"""2xx: purposes and their bases."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from upheld.policy.check.context import Context
+from upheld.policy.decide import asks_basis, basis_in
+from upheld.policy.findings import Finding
+
+OPEN_ENDED = {
+    "en": re.compile(r"\betc\b\.?|\band so (?:on|forth)\b|\band the like\b|\bsuch as\b(?!.*\bonly\b)|\bor similar\b"),
+    "ja": re.compile(r"(?<![平均同対高上下])等(?![しい級分価号])|など"),
+    "de": re.compile(r"\busw\b\.?|\bund so weiter\b|\bu\. ?a\."),
+}
+"""Words that leave a purpose open, per language. A guess: PP206 is a warning, never more."""
+
+
+def missing_bases(ctx: Context) -> Iterator[Finding]:
+    """Ask for a basis in each regime that wants one (PP201)."""
+    stated = {name for situation in ctx.policy.situations.values() for name in situation.purpose_ids}
+    for purpose in ctx.policy.purposes:
+        if purpose not in stated:
+            continue
+        lacking = [
+            regime
+            for regime in ctx.policy.reach
+            if asks_basis(ctx.policy, ctx.law, regime, ctx.as_of)
+            and any(
+                not basis_in(ctx.policy, ctx.law, purpose, situation.id, regime, ctx.as_of)
+                for situation in ctx.policy.situations.values()
+                if purpose in situation.purpose_ids
+            )
+        ]
+        if lacking:
+            path = ("basis", "purposes", purpose)
+            regimes = ", ".join(f"`{regime}`" for regime in lacking)
+            yield from ctx.say("PP201", path, at_key=True, purpose=purpose, regimes=regimes)
+
+
+def statutes(ctx: Context) -> Iterator[Finding]:
+    """Ask for a statute of a jurisdiction that counts (PP203)."""
+    for line in ctx.policy.purpose_bases.values():
+        for regime, basis in line.bases.items():
+            found = ctx.policy.bases.get(basis)
+            if found is None or found.proof != "statute":
+                continue
+            allowed = _jurisdictions(ctx, regime)
+            statute = ctx.law.statute(line.statute) if line.statute else None
+            if allowed and (statute is None or statute.jurisdiction not in allowed):
+                path = ("basis", "purposes", line.purpose, regime)
+                yield from ctx.say("PP203", path, purpose=line.purpose, regimes=regime, value=line.statute or "")
+
+
+def _jurisdictions(ctx: Context, regime: str) -> frozenset[str]:
+    """Give the jurisdictions whose statutes count: of the Union or a Member State; in the UK, of the UK."""
+    words = {
+        str(word)
+        for rule in ctx.rules("basis.statute")
+        if rule.regime == regime
+        for word in rule.value.get("jurisdictions", ())
+    }
+    if "EEA" in words or "member_states" in words:
+        words |= set(ctx.law.members("EEA"))
+    return frozenset(words)
+
+
+def assessments(ctx: Context) -> Iterator[Finding]:
+    """Ask for a balancing test behind legitimate interests (PP204), and for one of the named interests (PP205)."""
+    for line in ctx.policy.purpose_bases.values():
+        path = ("basis", "purposes", line.purpose)
+        named: set[str] = set()
+        for regime, basis in line.bases.items():
+            found = ctx.policy.bases.get(basis)
+            if found is None or found.proof != "assessment":
+                continue
+            named |= set(found.interests)
+            if regime in ctx.asking("basis.assessment") and not _assessed(ctx, line.purpose):
+                yield from ctx.say("PP204", (*path, regime), purpose=line.purpose, regimes=regime)
+        if named and (line.interest not in named):
+            at = (*path, "interest") if line.interest else path
+            items = ", ".join(f"`{name}`" for name in sorted(named))
+            yield from ctx.say("PP205", at, at_key=not line.interest, value=line.interest or "", items=items)
+
+
+def _assessed(ctx: Context, purpose: str) -> bool:
+    document = ctx.policy.evidence.of(f"basis.purposes.{purpose}").get("assessment")
+    return isinstance(document, str) and ctx.typed.folder.document(document) is not None
+
+
+def open_ended(ctx: Context) -> Iterator[Finding]:
+    """Find words that leave a purpose open (PP206)."""
+    for purpose in ctx.policy.purposes.values():
+        for language, text in purpose.text.items():
+            pattern = OPEN_ENDED.get(language)
+            match = pattern.search(text) if pattern else None
+            if match:
+                path = ("collection", "purposes", purpose.id, "text", language)
+                yield from ctx.say("PP206", path, purpose=purpose.id, value=match[0].strip())
+
+
+def unreachable(ctx: Context) -> Iterator[Finding]:
+    """Find announcing to people nobody can write to (PP208), and situations whose people will not be mailed (PP209)."""
+    for situation in ctx.policy.situations.values():
+        fields = [ctx.policy.fields[name] for name in situation.fields if name in ctx.policy.fields]
+        online_only = bool(fields) and all(item.kind == "online_id" for item in fields)
+        mails = [stated for stated in situation.purposes if stated.act == "send_marketing"]
+        path = ("collection", "situations", situation.id)
+        if online_only:
+            for stated in mails:
+                place = situation.purpose_ids.index(stated.purpose)
+                yield from ctx.say("PP208", (*path, "purposes", place), purpose=stated.purpose, situation=situation.id)
+        elif not mails and any(item.format == "email" for item in fields):
+            yield from ctx.say("PP209", path, at_key=True, situation=situation.id)
+
+
+CHECKS = (missing_bases, statutes, assessments, open_ended, unreachable)

@@ -1,0 +1,105 @@
+"""What a check sees: the built policy, the typed words with their places, the law, and the day."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+
+from upheld.policy.catalogue import catalogue
+from upheld.policy.findings import MAIN_LIST, Finding, KeyPath, clause_id
+from upheld.policy.law import Law
+from upheld.policy.law.model import Rule
+from upheld.policy.model import CompiledPolicy
+from upheld.policy.schema import Typed
+from upheld.policy.source import key_span, value_span
+
+
+@dataclass(slots=True)
+class Context:
+    """The arguments of every check.
+
+    `published` is the version in force, `hosts` are hosts that a crawl of the live pages saw;
+    both are None when the caller has nothing to compare with.
+    """
+
+    policy: CompiledPolicy
+    typed: Typed
+    law: Law
+    as_of: date
+    published: CompiledPolicy | None = None
+    hosts: tuple[tuple[str, str], ...] = ()
+    _rules: dict[str, tuple[Rule, ...]] = field(default_factory=dict)
+
+    def rules(self, rule_id: str) -> tuple[Rule, ...]:
+        """Give the rules with this id that the listed packs have in force on the day."""
+        if rule_id not in self._rules:
+            self._rules[rule_id] = self.law.rule(self.policy.packs, rule_id, self.as_of)
+        return self._rules[rule_id]
+
+    def asking(self, rule_id: str) -> tuple[str, ...]:
+        """Give the regimes of `law.reach` whose packs have this rule in force, in the order of `law.reach`."""
+        regimes = {rule.regime for rule in self.rules(rule_id)}
+        return tuple(regime for regime in self.policy.reach if regime in regimes)
+
+    def say(
+        self, code: str, path: KeyPath, *, at_key: bool = False, clause: str = "", **params: str
+    ) -> Iterator[Finding]:
+        """Yield a finding at a key path, or nothing where no listed pack has the rule it reads.
+
+        `clause` is worked out from the path unless given; `at_key` points at the key, not the value.
+        """
+        needed = catalogue()[code].rules
+        if needed and not any(self.rules(rule_id) for rule_id in needed):
+            return
+        locate = key_span if at_key else value_span
+        span = locate(self.typed.folder.sections, path)
+        yield Finding(code, path, span, params, clause=clause or self.clause(path))
+
+    def clause(self, path: KeyPath) -> str:
+        """Give the clause id of a path; a place in a list stands for the id written there."""
+        steps: list[str] = []
+        node: Any = self.typed.sections.get(str(path[0]), {}) if path else {}
+        for step in path[1:]:
+            if isinstance(step, int):
+                node = node[step] if isinstance(node, tuple) and step < len(node) else None
+                name = _item_id(node)
+                if name:
+                    steps.append(name)
+            else:
+                steps.append(step)
+                node = node.get(step) if isinstance(node, Mapping) else None
+        return clause_id((path[0], *steps)) if path else "policy"
+
+    def value(self, *path: str) -> Any:
+        """Give the typed value at a key path, or None."""
+        node: Any = self.typed.sections
+        for step in path:
+            node = node.get(step) if isinstance(node, Mapping) else None
+        return node
+
+    def under(self, path: KeyPath, lang: str) -> tuple[str, ...]:
+        """Give the chain of headings a path stands under, in a reader's words."""
+        if not path:
+            return ()
+        section = str(path[0])
+        chain = [section]
+        main = MAIN_LIST.get(section)
+        if main and len(path) > 2 and path[1] == main:
+            item = self.value(section, main, str(path[2]))
+            text = item.get("text") if isinstance(item, Mapping) else None
+            chain.append(text.get(lang) or str(path[2]) if isinstance(text, Mapping) else str(path[2]))
+        elif len(path) > 1:
+            chain.append(".".join(str(step) for step in path[1:3] if not isinstance(step, int)))
+        return tuple(chain)
+
+
+def _item_id(node: Any) -> str:
+    if isinstance(node, str):
+        return node
+    if isinstance(node, tuple) and node and isinstance(node[0], str):
+        return node[0]
+    if isinstance(node, Mapping) and isinstance(node.get("id"), str):
+        return str(node["id"])
+    return ""

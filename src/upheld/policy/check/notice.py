@@ -1,0 +1,188 @@
+"""1xx: notice and collection."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from upheld.policy.check.context import Context
+from upheld.policy.findings import Finding
+from upheld.policy.model import Field, Situation
+
+
+def representative(ctx: Context) -> Iterator[Finding]:
+    """Ask for the name of the representative of the company (PP101)."""
+    if not ctx.policy.controller.representative:
+        yield from ctx.say("PP101", ("policy", "controller"), at_key=True, key="representative")
+
+
+def local_representatives(ctx: Context) -> Iterator[Finding]:
+    """Ask for a representative in each regime that wants one, or an exemption in evidence (PP102)."""
+    evidence = ctx.policy.evidence.of("policy.controller.representatives")
+    for regime in ctx.asking("representative.local"):
+        if _home(ctx, regime):
+            continue
+        if regime not in ctx.policy.controller.representatives and regime not in evidence.get("exempt", {}):
+            path = ("policy", "controller", "representatives")
+            yield from ctx.say("PP102", path, at_key=True, clause="policy.controller.representatives", regimes=regime)
+
+
+def _home(ctx: Context, regime: str) -> bool:
+    """A controller established in the area of the regime needs no representative there."""
+    country = ctx.policy.controller.country
+    return ctx.law.area_contains({"eea": "EEA", "uk": "GB", "jp": "JP"}.get(regime, regime), country)
+
+
+def notice_points(ctx: Context) -> Iterator[Finding]:
+    """Find points of the notice that a form could not fill (PP103)."""
+    for situation in ctx.policy.situations.values():
+        path = ("collection", "situations", situation.id)
+        kind = ctx.policy.retention.kinds.get(situation.subject)
+        if situation.subject and (kind is None or not kind.ends):
+            yield from ctx.say("PP103", (*path, "subject"), detail=f"no period for `{situation.subject}`")
+        if not ctx.policy.contact.mailbox:
+            yield from ctx.say("PP103", path, at_key=True, detail="nowhere to write to")
+
+
+def scripts(ctx: Context) -> Iterator[Finding]:
+    """Ask for words that staff can read aloud (PP104)."""
+    for situation in ctx.policy.situations.values():
+        channel = ctx.policy.channels.get(situation.channel)
+        if channel and channel.how == "staff" and not situation.obvious and situation.id not in ctx.policy.scripts:
+            path = ("collection", "situations", situation.id, "channel")
+            yield from ctx.say("PP104", path, situation=situation.id)
+
+
+def open_fields(ctx: Context) -> Iterator[Finding]:
+    """Find fields that may hold anything: itemised without items (PP106), free text unscreened (PP114)."""
+    for item in ctx.policy.fields.values():
+        path = ("collection", "fields", item.id)
+        if item.kind == "itemised" and not item.items:
+            yield from ctx.say("PP106", (*path, "kind"), field=item.id)
+        if item.kind == "free_text" and not item.screen:
+            yield from ctx.say("PP114", (*path, "kind"), field=item.id)
+
+
+def gaps(ctx: Context) -> Iterator[Finding]:
+    """Find purposes that need what their situation does not collect (PP107)."""
+    for (situation, purpose), missing in ctx.policy.gaps.items():
+        place = ctx.policy.situations[situation].purpose_ids.index(purpose)
+        path = ("collection", "situations", situation, "purposes", place)
+        names = ", ".join(f"`{name}`" for name in missing)
+        yield from ctx.say("PP107", path, purpose=purpose, situation=situation, field=names)
+
+
+def special_fields(ctx: Context) -> Iterator[Finding]:
+    """Ask for a ground for each purpose that reaches special-care data (PP109)."""
+    for situation in ctx.policy.situations.values():
+        for name in situation.fields:
+            item = ctx.policy.fields.get(name)
+            if item is not None and item.special:
+                yield from _grounds(ctx, situation, item)
+
+
+def _grounds(ctx: Context, situation: Situation, item: Field) -> Iterator[Finding]:
+    for purpose in situation.purpose_ids:
+        if not ctx.policy.use_masks[situation.id].get(purpose, 0) & ctx.policy.field_bits[item.id]:
+            continue
+        line = ctx.policy.purpose_bases.get(purpose)
+        lacking = [r for r in ctx.asking("special.ground") if line is None or r not in line.special]
+        if lacking:
+            group = "required" if item.id in situation.required else "optional"
+            place = getattr(situation, group).index(item.id)
+            path = ("collection", "situations", situation.id, "collect", group, place)
+            regimes = ", ".join(lacking)
+            yield from ctx.say("PP109", path, field=item.id, purpose=purpose, regimes=regimes)
+
+
+def held_with_others(ctx: Context) -> Iterator[Finding]:
+    """Ask who gets the data of what is run with someone else (PP110)."""
+    for situation in ctx.policy.situations.values():
+        if situation.held_with is not None and situation.recipients is None:
+            path = ("collection", "situations", situation.id, "held_with")
+            yield from ctx.say("PP110", path, at_key=True, situation=situation.id)
+
+
+def joint_items(ctx: Context) -> Iterator[Finding]:
+    """Ask for the five items of joint use (PP111) and the filing of opt-out provision (PP112)."""
+    for recipient in ctx.policy.recipients.values():
+        path = ("recipients", "recipients", recipient.id)
+        if recipient.role == "joint":
+            wanted = {
+                "fields": recipient.fields,
+                "range": recipient.range,
+                "purposes": recipient.purposes,
+                "responsible": recipient.responsible,
+                "text": recipient.text,
+            }
+            missing = [name for name, value in wanted.items() if not value]
+            if missing:
+                items = ", ".join(f"`{name}`" for name in missing)
+                yield from ctx.say("PP111", path, at_key=True, items=items, kind=recipient.id)
+        if recipient.ground.get("jp") == "opt_out" and not recipient.filing:
+            yield from ctx.say("PP112", (*path, "ground", "jp"), kind=recipient.id)
+
+
+def applicants(ctx: Context) -> Iterator[Finding]:
+    """Find fields that must not be asked of applicants (PP113)."""
+    denied = {str(word) for rule in ctx.rules("hiring.denied") for word in _words(rule.value)}
+    for name in ctx.policy.fields:
+        if name in denied:
+            yield from ctx.say("PP113", ("collection", "fields", name), at_key=True, field=name)
+
+
+def _words(value: object) -> list[object]:
+    if isinstance(value, dict):
+        return [word for child in value.values() for word in _words(child)]
+    return list(value) if isinstance(value, (list, tuple)) else [value]
+
+
+def empty_situations(ctx: Context) -> Iterator[Finding]:
+    """Find situations without purposes (PP115) and purposes whose needs they may not use (PP117)."""
+    for situation in ctx.policy.situations.values():
+        if not situation.purposes and ctx.value("collection", "situations", situation.id, "purposes") == ():
+            path = ("collection", "situations", situation.id, "purposes")
+            yield from ctx.say("PP115", path, at_key=True, situation=situation.id)
+    for purpose in ctx.policy.purposes.values():
+        outside = [name for name in purpose.needs if purpose.uses is not None and name not in purpose.uses]
+        if outside:
+            path = ("collection", "purposes", purpose.id, "needs")
+            yield from ctx.say("PP117", path, purpose=purpose.id, field=", ".join(f"`{f}`" for f in outside))
+
+
+def never_said(ctx: Context) -> Iterator[Finding]:
+    """Find what is declared although the policy says that it never is (PP116)."""
+    declared = {
+        "fields": {name: ("collection", "fields", name) for name in ctx.policy.fields},
+        "purposes": {name: ("collection", "purposes", name) for name in ctx.policy.purposes},
+    }
+    for promise in ctx.policy.never:
+        for group, names in declared.items():
+            for word in promise.things.get(group, ()):
+                if word in names:
+                    yield from ctx.say("PP116", names[word], at_key=True, value=word, key=promise.id)
+        for item in ctx.policy.fields.values():
+            for word in set(item.special) & set(promise.things.get("special", ())):
+                yield from ctx.say("PP116", ("collection", "fields", item.id), at_key=True, value=word, key=promise.id)
+        for recipient in ctx.policy.recipients.values():
+            for regime, ground in recipient.ground.items():
+                if ground in promise.things.get("grounds", ()):
+                    path = ("recipients", "recipients", recipient.id, "ground", regime)
+                    yield from ctx.say("PP116", path, value=ground, key=promise.id)
+
+
+def stated_somewhere(ctx: Context) -> Iterator[Finding]:
+    """Find fields collected nowhere (PP010) and purposes stated nowhere (PP011)."""
+    collected = {name for situation in ctx.policy.situations.values() for name in situation.fields}
+    stated = {name for situation in ctx.policy.situations.values() for name in situation.purpose_ids}
+    for name in ctx.policy.fields:
+        if name not in collected:
+            yield from ctx.say("PP010", ("collection", "fields", name), at_key=True, field=name)
+    for name in ctx.policy.purposes:
+        if name not in stated:
+            yield from ctx.say("PP011", ("collection", "purposes", name), at_key=True, purpose=name)
+
+
+CHECKS = (
+    representative, local_representatives, notice_points, scripts, open_fields, gaps, special_fields,
+    held_with_others, joint_items, applicants, empty_situations, never_said, stated_somewhere,
+)  # fmt: skip

@@ -1,0 +1,73 @@
+"""6xx: rights."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from upheld.policy.check.context import Context
+from upheld.policy.findings import Finding
+from upheld.policy.law import fee
+from upheld.policy.period import Period
+
+
+def fee_shown(ctx: Context) -> Iterator[Finding]:
+    """Ask that people see what they pay, tax included (PP601)."""
+    fee_ = ctx.policy.rights.fee
+    if fee_ is None or fee_.get("show", "total") != "net" or fee_.get("tax") != "excluded":
+        return
+    right = next(iter(fee_.get("rights", ())), "access")
+    due = fee(str(fee_.get("regime", "jp")), right, fee_, ctx.as_of, law=ctx.law)
+    yield from ctx.say("PP601", ("rights", "fee", "show"), clause="rights.fee", total=f"{due.total:,}")
+
+
+def fee_allowed(ctx: Context) -> Iterator[Finding]:
+    """Find fees for rights that have none (PP602)."""
+    fee_ = ctx.policy.rights.fee or {}
+    regime = fee_.get("regime")
+    allowed = {
+        str(word) for rule in ctx.rules("fee.allowed") if rule.regime == regime for word in rule.value.get("rights", ())
+    }
+    for place, right in enumerate(fee_.get("rights", ())):
+        if right not in allowed:
+            yield from ctx.say("PP602", ("rights", "fee", "rights", place), clause="rights.fee", kind=right)
+
+
+def clocks(ctx: Context) -> Iterator[Finding]:
+    """Find promises that are slower than the law (PP603)."""
+    for rule in ctx.rules("request.target"):
+        own = ctx.policy.rights.clocks.get(rule.regime, {})
+        longest = rule.value.get("days")
+        for key in ("target", "period"):
+            period = own.get(key)
+            if isinstance(period, Period) and isinstance(longest, int) and period.rough_days() > longest:
+                path = ("rights", "clocks", rule.regime, key)
+                yield from ctx.say("PP603", path, clause="rights.clocks", value=str(period), days=str(longest))
+
+
+def kinds_given(ctx: Context) -> Iterator[Finding]:
+    """Find rights that a regime gives and the policy leaves out (PP604)."""
+    for rule in ctx.rules("rights.kinds"):
+        if rule.regime not in ctx.policy.reach:
+            continue
+        for name in rule.value:
+            right = ctx.policy.rights.kinds.get(name)
+            if right is None or rule.regime not in right.regimes and "all" not in right.regimes.values():
+                path = ("rights", "kinds", name) if right else ("rights", "kinds")
+                yield from ctx.say("PP604", path, at_key=True, clause=f"rights.{name}", kind=name, regimes=rule.regime)
+
+
+def one_level(ctx: Context) -> Iterator[Finding]:
+    """Ask that each right stands at exactly one level of identity (PP610)."""
+    levels = ctx.policy.rights.levels
+    if not levels:
+        return
+    for name in ctx.policy.rights.kinds:
+        where = [level for level, names in levels.items() if level != "was" and name in names]
+        if len(where) != 1:
+            detail = " and ".join(f"`{level}`" for level in where) or "none"
+            yield from ctx.say(
+                "PP610", ("rights", "identity", "levels"), at_key=True, clause="rights.identity", kind=name, detail=detail
+            )
+
+
+CHECKS = (fee_shown, fee_allowed, clocks, kinds_given, one_level)

@@ -1,0 +1,329 @@
+"""Read a policy folder into trees that remember where every word stands.
+
+Every scalar stays the string that was written; the key table of `schema` gives it a type.
+Parsing works on libyaml's events, never on composed values, so that depth, size and number of
+nodes are bounded before anything is built: a bomb costs no more than its first thousand bytes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import unicodedata
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import yaml
+
+from upheld.policy.findings import Finding, KeyPath, Span
+
+MAX_BYTES = 1024 * 1024
+MAX_DEPTH = 12
+MAX_NODES = 50_000
+MAX_FILES = 400
+
+_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+@dataclass(slots=True)
+class Scalar:
+    """One written value, always a string."""
+
+    value: str
+    span: Span
+
+
+@dataclass(slots=True)
+class Seq:
+    """A list, in the order written."""
+
+    items: list[Node]
+    span: Span
+
+
+@dataclass(slots=True)
+class Map:
+    """A mapping; each entry keeps the span of its key."""
+
+    entries: dict[str, tuple[Span, Node]]
+    span: Span
+
+    def get(self, key: str) -> Node | None:
+        """Give the node under a key, or None."""
+        entry = self.entries.get(key)
+        return entry[1] if entry else None
+
+
+Node: TypeAlias = Scalar | Seq | Map
+
+
+@dataclass(slots=True)
+class Folder:
+    """The sections of one policy folder as trees, with what could not be read."""
+
+    root: Path
+    sections: dict[str, Map] = field(default_factory=dict)
+    findings: list[Finding] = field(default_factory=list)
+    texts: dict[str, str] = field(default_factory=dict)
+
+    def document(self, relative: str) -> bytes | None:
+        """Give the bytes of a document that evidence cites, or None when it is not there."""
+        target = (self.root / relative).resolve()
+        inside = target.is_relative_to(self.root.resolve())
+        return target.read_bytes() if inside and target.is_file() else None
+
+
+class _Unreadable(Exception):  # noqa: N818 - never leaves this module; it carries a finding, not an error
+    def __init__(self, code: str, span: Span, detail: str, **params: str) -> None:
+        super().__init__(detail)
+        self.code, self.span, self.params = code, span, {"detail": detail, **params}
+
+
+def read_folder(root: Path) -> Folder:
+    """Read every YAML file below a folder, except documents, and sort it by its `section:` word.
+
+    Raises NotADirectoryError where there is no folder; everything wrong inside is a finding.
+    """
+    if not root.is_dir():
+        raise NotADirectoryError(str(root))
+    folder = Folder(root)
+    for path in _yaml_files(root):
+        name = path.relative_to(root).as_posix()
+        try:
+            tree = read_text(name, _decode(name, path), folder)
+        except _Unreadable as stop:
+            folder.findings.append(Finding(stop.code, (), stop.span, stop.params))
+            continue
+        _file_section(folder, name, tree)
+    return folder
+
+
+def _yaml_files(root: Path) -> list[Path]:
+    paths = sorted(p for p in root.rglob("*") if p.suffix in {".yaml", ".yml"} and p.is_file())
+    mine = [p for p in paths if p.relative_to(root).parts[0] not in {"documents", ".schema"}]
+    return mine[:MAX_FILES]
+
+
+def _decode(name: str, path: Path) -> str:
+    start = Span(name, 1, 1, 1, 2)
+    with path.open("rb") as stream:
+        data = stream.read(MAX_BYTES + 1)
+    if len(data) > MAX_BYTES:
+        raise _Unreadable("PP001", start, f"the file is larger than {MAX_BYTES // 1024} KiB")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        before = data[: error.start].decode("utf-8", "replace")
+        line, column = before.count("\n") + 1, len(before) - (before.rfind("\n") + 1) + 1
+        raise _Unreadable(
+            "PP001", Span(name, line, column, line, column + 1), "this is not UTF-8; save the file as UTF-8"
+        ) from None
+
+
+def read_text(name: str, text: str, folder: Folder) -> Node:
+    """Parse one file's text into a tree; duplicate keys become findings and the first one stands."""
+    folder.texts[name] = text
+    _refuse_invisible(name, text)
+    try:
+        return _Reader(name, folder.findings).read(text)
+    except yaml.YAMLError as error:
+        raise _Unreadable("PP001", _error_span(name, error), _error_detail(error)) from None
+
+
+def _refuse_invisible(name: str, text: str) -> None:
+    """Refuse characters that a reader cannot see but a machine obeys."""
+    if text.isascii() and text.isprintable():
+        return
+    for number, line in enumerate(text.split("\n"), 1):
+        stripped = line.rstrip("\r")
+        if stripped.isprintable():
+            continue
+        for column, char in enumerate(stripped, 1):
+            if char != "\t" and unicodedata.category(char) in {"Cc", "Cf", "Co", "Cs"}:
+                raise _Unreadable(
+                    "PP015",
+                    Span(name, number, column, number, column + 1),
+                    f"U+{ord(char):04X}",
+                    value=f"U+{ord(char):04X}",
+                )
+
+
+def _error_span(name: str, error: yaml.YAMLError) -> Span:
+    mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
+    line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
+    return Span(name, line, column, line, column + 1)
+
+
+def _error_detail(error: yaml.YAMLError) -> str:
+    problem = str(getattr(error, "problem", "") or "the file is not YAML")
+    context = str(getattr(error, "context", "") or "")
+    if "cannot start any token" in problem or "tab character" in problem:
+        return "a tab or a reserved character starts a value here; indent with spaces and put the value in quotes"
+    if "quoted scalar" in context:
+        return "the quote has no end"
+    return f"{context}, {problem}".strip(", ")
+
+
+class _Reader:
+    """Builds one tree from libyaml's events, within the bounds."""
+
+    def __init__(self, name: str, findings: list[Finding]) -> None:
+        self.name = name
+        self.findings = findings
+        self.nodes = 0
+
+    def read(self, text: str) -> Node:
+        events = yaml.parse(text, Loader=_Loader)
+        tree: Node | None = None
+        for event in events:
+            kind = type(event)
+            if kind is yaml.DocumentStartEvent and tree is not None:
+                raise _Unreadable("PP013", self.span(event), "a second document starts here", value="---")
+            if kind in _NODE_EVENTS:
+                tree = self.node(event, events, 1)
+        if tree is None:
+            return Map({}, Span(self.name, 1, 1, 1, 2))
+        return tree
+
+    def span(self, event: yaml.Event) -> Span:
+        a, b = event.start_mark, event.end_mark
+        return Span(self.name, a.line + 1, a.column + 1, b.line + 1, b.column + 1)
+
+    def node(self, event: yaml.Event, events: Iterator[yaml.Event], depth: int) -> Node:
+        self.nodes += 1
+        kind = type(event)
+        if kind is yaml.AliasEvent:
+            raise _Unreadable("PP013", self.span(event), "alias", value=f"*{event.anchor}")
+        if event.anchor is not None:
+            raise _Unreadable("PP013", self.span(event), "anchor", value=f"&{event.anchor}")
+        if event.tag is not None:
+            raise _Unreadable("PP013", self.span(event), "tag", value=str(event.tag))
+        if depth > MAX_DEPTH:
+            raise _Unreadable("PP001", self.span(event), f"nested deeper than {MAX_DEPTH} levels")
+        if self.nodes > MAX_NODES:
+            raise _Unreadable("PP001", self.span(event), f"more than {MAX_NODES} values in one file")
+        if kind is yaml.ScalarEvent:
+            return Scalar(event.value, self.span(event))
+        if kind is yaml.SequenceStartEvent:
+            return self.sequence(event, events, depth)
+        return self.mapping(event, events, depth)
+
+    def sequence(self, start: yaml.Event, events: Iterator[yaml.Event], depth: int) -> Seq:
+        items: list[Node] = []
+        for event in events:
+            if type(event) is yaml.SequenceEndEvent:
+                return Seq(items, self._join(start, event))
+            items.append(self.node(event, events, depth + 1))
+        raise yaml.YAMLError
+
+    def mapping(self, start: yaml.Event, events: Iterator[yaml.Event], depth: int) -> Map:
+        entries: dict[str, tuple[Span, Node]] = {}
+        for event in events:
+            if type(event) is yaml.MappingEndEvent:
+                return Map(entries, self._join(start, event))
+            key = self.node(event, events, depth + 1)
+            if not isinstance(key, Scalar):
+                raise _Unreadable("PP001", key.span, "a key must be a single word")
+            if key.value == "<<":
+                raise _Unreadable("PP013", key.span, "merge key", value="<<")
+            value = self.node(next(events), events, depth + 1)
+            if key.value in entries:
+                first = entries[key.value][0].line
+                self.findings.append(Finding("PP002", (), key.span, {"key": key.value, "line": str(first)}))
+            else:
+                entries[key.value] = (key.span, value)
+        raise yaml.YAMLError
+
+    def _join(self, start: yaml.Event, end: yaml.Event) -> Span:
+        a, b = start.start_mark, end.end_mark
+        return Span(self.name, a.line + 1, a.column + 1, b.line + 1, b.column + 1)
+
+
+_NODE_EVENTS = {yaml.ScalarEvent, yaml.SequenceStartEvent, yaml.MappingStartEvent, yaml.AliasEvent}
+
+
+def _file_section(folder: Folder, name: str, tree: Node) -> None:
+    """Put one file's tree under its section; several files of one section are merged."""
+    if not isinstance(tree, Map):
+        folder.findings.append(Finding("PP005", (), tree.span, {"key": name, "expected": "keys", "value": name}))
+        return
+    word = tree.entries.pop("section", None)
+    if word is None or not isinstance(word[1], Scalar):
+        folder.findings.append(Finding("PP006", (), Span(name, 1, 1, 1, 2), {"key": name, "value": "section"}))
+        return
+    section = word[1].value
+    if section == "country":
+        code = tree.get("country")
+        key = code.value if isinstance(code, Scalar) else Path(name).stem
+        tree = Map({key: (word[1].span, tree)}, tree.span)
+    if section not in folder.sections:
+        folder.sections[section] = tree
+        if section != "country":
+            tree.entries = {"": (word[1].span, word[1]), **tree.entries}
+        return
+    _merge(folder, folder.sections[section], tree)
+
+
+def _merge(folder: Folder, into: Map, more: Map) -> None:
+    """Add a second file of a section; a value written twice is PP002."""
+    for key, (span, node) in more.entries.items():
+        mine = into.entries.get(key)
+        if mine is None:
+            into.entries[key] = (span, node)
+        elif isinstance(mine[1], Map) and isinstance(node, Map):
+            _merge(folder, mine[1], node)
+        elif isinstance(mine[1], Seq) and isinstance(node, Seq) and key in {"accept", "drafts", "procedures"}:
+            mine[1].items.extend(node.items)
+        else:
+            line = f"{mine[0].file}:{mine[0].line}"
+            folder.findings.append(Finding("PP002", (), span, {"key": key, "line": line}))
+
+
+def plain(node: Node) -> Any:
+    """Give the tree without spans: strings, lists and dicts, texts in NFC, in the order written."""
+    if isinstance(node, Scalar):
+        return unicodedata.normalize("NFC", node.value)
+    if isinstance(node, Seq):
+        return [plain(item) for item in node.items]
+    return {key: plain(value) for key, (_, value) in node.entries.items() if key}
+
+
+def digest(value: bytes) -> str:
+    """Give the SHA-256 of bytes as hex."""
+    return hashlib.sha256(value).hexdigest()
+
+
+def key_span(tree: Mapping[str, Map], path: KeyPath) -> Span | None:
+    """Give the span of the key at a path, of the nearest parent where the path is not written."""
+    return _locate(tree, path, key=True)
+
+
+def value_span(tree: Mapping[str, Map], path: KeyPath) -> Span | None:
+    """Give the span of the value at a path, of the nearest parent where the path is not written."""
+    return _locate(tree, path, key=False)
+
+
+def _locate(tree: Mapping[str, Map], path: KeyPath, *, key: bool) -> Span | None:
+    if not path or path[0] not in tree:
+        return None
+    node: Node = tree[str(path[0])]
+    found = node.entries[""][0] if "" in node.entries else node.span
+    for step in path[1:]:
+        if isinstance(node, Map) and str(step) in node.entries:
+            key_at, node = node.entries[str(step)]
+            found = key_at if key or not isinstance(node, Scalar) else node.span
+        elif isinstance(node, Seq) and isinstance(step, int) and step < len(node.items):
+            node = node.items[step]
+            found = _item_span(node)
+        else:
+            break
+    return found
+
+
+def _item_span(node: Node) -> Span:
+    """Point at a list item: a map item by its first key, so that the caret stays on one line."""
+    if isinstance(node, Map) and node.entries:
+        first = next(iter(node.entries.values()))[0]
+        return first
+    return node.span
