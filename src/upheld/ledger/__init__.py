@@ -1,0 +1,46 @@
+"""Ledger: what happened, in order. Promises that every change has one entry, provable offline, with no personal data in clear."""
+
+from upheld.ledger.actions import Ledger
+from upheld.ledger.model import (
+    BodyErasedError,
+    BodySealer,
+    Entry,
+    EntryId,
+    Event,
+    LedgerError,
+    LedgerFinding,
+    LedgerHealth,
+    NotIntegratedError,
+    Receipt,
+    ReceiptInvalidError,
+    SigningStoppedError,
+    VerifiedReceipt,
+)
+from upheld.ledger.note import Checkpoint, Signer, note_key, open_note
+from upheld.ledger.rules import verify_receipt
+from upheld.ledger.vocabulary import KINDS, Kind, kind_of
+
+__all__ = [
+    "KINDS",
+    "BodyErasedError",
+    "BodySealer",
+    "Checkpoint",
+    "Entry",
+    "EntryId",
+    "Event",
+    "Kind",
+    "Ledger",
+    "LedgerError",
+    "LedgerFinding",
+    "LedgerHealth",
+    "NotIntegratedError",
+    "Receipt",
+    "ReceiptInvalidError",
+    "Signer",
+    "SigningStoppedError",
+    "VerifiedReceipt",
+    "kind_of",
+    "note_key",
+    "open_note",
+    "verify_receipt",
+]

@@ -1,0 +1,69 @@
+"""Pure rules of the ledger: the leaf's form, the body's commitment, and what a receipt must satisfy."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from upheld.db import b64, canonical, unb64, uuid7_time
+from upheld.ledger.model import EntryId, ReceiptInvalidError, VerifiedReceipt
+from upheld.ledger.note import open_note
+from upheld.ledger.tree import leaf_hash, verify_inclusion
+
+FORM = "u1"
+_COMMIT = b"upheld/body/v1\n"
+_ACTOR = re.compile(r"self|staff:[0-9]+|key:[A-Za-z0-9_-]+|svc:[a-z_]+")
+_CLAUSE = re.compile(r"[a-z0-9_.-]+")
+
+
+def check_words(clause: str, policy_version: str, actor: str) -> None:
+    """Refuse words that could carry a person into a leaf; raises ValueError."""
+    if not _ACTOR.fullmatch(actor):
+        raise ValueError("an actor is self, staff:<number>, key:<id> or svc:<room>")
+    if not _CLAUSE.fullmatch(clause):
+        raise ValueError("a clause is a dotted path of the policy")
+    if "@" in policy_version or len(policy_version) > 80:
+        raise ValueError("a policy version is a short name or hash")
+
+
+def leaf_bytes(entry_id: bytes, kind: str, clause: str, policy_version: str, actor: str, b: bytes) -> bytes:
+    """Give the canonical leaf: a JSON array of seven strings without white space."""
+    return canonical([FORM, b64(entry_id), kind, clause, policy_version, actor, b64(b)])
+
+
+def commitment(salt: bytes, body: bytes) -> bytes:
+    """Give `b`, the hash that binds a body without showing it; the salt stops guessing."""
+    return hashlib.sha256(_COMMIT + salt + body).digest()
+
+
+def verify_receipt(receipt: Mapping[str, Any], vkey: str) -> VerifiedReceipt:
+    """Check a receipt offline with the log's public key alone; raises ReceiptInvalidError naming the failed step."""
+    try:
+        leaf_text, n = str(receipt["leaf"]), int(receipt["n"])
+        body, salt = str(receipt["body"]).encode(), unb64(str(receipt["salt"]))
+        proof = [unb64(str(step)) for step in receipt["proof"]]
+        words = json.loads(leaf_text)
+        form, entry_id, kind, clause, version, actor, b = words
+        told = json.loads(body)
+        stated, entry = unb64(b), unb64(entry_id)
+    except (KeyError, TypeError, ValueError):
+        raise ReceiptInvalidError("The receipt is not complete or not in the expected form.") from None
+    # 1. body and salt give the commitment b in the leaf
+    if form != FORM or len(entry) != 16 or commitment(salt, body) != stated:
+        raise ReceiptInvalidError("The body is not the one the entry was made with.")
+    # 2. the checkpoint was signed by this log
+    try:
+        checkpoint = open_note(str(receipt["checkpoint"]), [vkey])
+    except (KeyError, ValueError):
+        raise ReceiptInvalidError("The checkpoint is not signed by this key.") from None
+    if checkpoint.origin != vkey.strip().partition("+")[0]:
+        raise ReceiptInvalidError("The checkpoint belongs to another log.")
+    # 3. leaf and proof give the root of the checkpoint
+    if not verify_inclusion(leaf_hash(leaf_text.encode()), n, checkpoint.size, proof, checkpoint.root):
+        raise ReceiptInvalidError("The entry is not in the log that was signed.")
+    return VerifiedReceipt(
+        EntryId(entry), n, kind, clause, version, actor, uuid7_time(entry), told, checkpoint.origin, checkpoint.size
+    )

@@ -1,0 +1,247 @@
+"""Tables of the ledger in the data store, and the small reads and writes on them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any, TypeAlias
+
+import sqlalchemy as sa
+
+from upheld.db import UtcMs, data_metadata
+from upheld.ledger.model import Entry, EntryId
+from upheld.ledger.tree import Fetch
+from upheld.ledger.vocabulary import KIND_NUMBERS, Kind
+
+AnyRow: TypeAlias = sa.Row[*tuple[Any, ...]]
+
+word = sa.Table(
+    "ledger_word",
+    data_metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("text", sa.LargeBinary, nullable=False, unique=True),
+    comment="clauses, policy versions and actors, each spelled once",
+)
+
+entry = sa.Table(
+    "ledger_entry",
+    data_metadata,
+    sa.Column("id", sa.LargeBinary(16), primary_key=True),
+    sa.Column("n", sa.Integer, unique=True),
+    sa.Column("kind", sa.Integer, nullable=False),
+    sa.Column("clause", sa.Integer, nullable=False),
+    sa.Column("version", sa.Integer, nullable=False),
+    sa.Column("actor", sa.Integer, nullable=False),
+    sa.Column("b", sa.LargeBinary(32), nullable=False),
+)
+sa.Index(
+    "ledger_entry_pending",
+    entry.c.id,
+    sqlite_where=entry.c.n.is_(None),
+    postgresql_where=entry.c.n.is_(None),
+)
+
+body = sa.Table(
+    "ledger_body",
+    data_metadata,
+    sa.Column("entry", sa.LargeBinary(16), primary_key=True),
+    sa.Column("subject", sa.LargeBinary(16), index=True),
+    sa.Column("class", sa.String(64), nullable=False, key="shred_class"),
+    sa.Column("sealed", sa.LargeBinary, nullable=False),
+)
+
+tile = sa.Table(
+    "ledger_tile",
+    data_metadata,
+    sa.Column("level", sa.Integer, primary_key=True),
+    sa.Column("number", sa.Integer, primary_key=True),
+    sa.Column("hashes", sa.LargeBinary, nullable=False),
+)
+
+head = sa.Table(
+    "ledger_head",
+    data_metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("origin", sa.String(200), nullable=False),
+    sa.Column("epoch", sa.Integer, nullable=False),
+    sa.Column("size", sa.Integer, nullable=False),
+    sa.Column("root", sa.LargeBinary(32), nullable=False),
+)
+
+checkpoint = sa.Table(
+    "ledger_checkpoint",
+    data_metadata,
+    sa.Column("origin", sa.String(200), primary_key=True),
+    sa.Column("size", sa.Integer, primary_key=True),
+    sa.Column("root", sa.LargeBinary(32), nullable=False),
+    sa.Column("note", sa.Text, nullable=False),
+    sa.Column("signed_at", UtcMs, nullable=False),
+)
+
+
+class Words:
+    """Short numbers for the words of a leaf.
+
+    A number is remembered only after it was read back from committed rows: one that a rolled-back
+    transaction gave out would point at nothing.
+    """
+
+    def __init__(self) -> None:
+        """Start knowing no word."""
+        self._numbers: dict[str, int] = {}
+        self._newest = 0
+
+    def number(self, tx: sa.Connection, text: str) -> int:
+        """Give the number of a word, making one in this transaction if it is new."""
+        known = self._numbers.get(text)
+        if known is not None:
+            return known
+        raw = text.encode()
+        found = tx.execute(sa.select(word.c.id).where(word.c.text == raw)).scalar()
+        if found is None:
+            found = tx.execute(sa.insert(word).values(text=raw).returning(word.c.id)).scalar_one()
+        return int(found)
+
+    def learn(self, tx: sa.Connection) -> None:
+        """Remember the words committed since the last time; `tx` must not have written any."""
+        rows = tx.execute(sa.select(word.c.id, word.c.text).where(word.c.id > self._newest)).all()
+        for number, raw in rows:
+            self._numbers[raw.decode()] = number
+            self._newest = max(self._newest, number)
+
+
+_clause, _version, _actor = word.alias("w_clause"), word.alias("w_version"), word.alias("w_actor")
+_entries = (
+    sa.select(
+        entry.c.id,
+        entry.c.n,
+        entry.c.kind,
+        _clause.c.text.label("clause_text"),
+        _version.c.text.label("version_text"),
+        _actor.c.text.label("actor_text"),
+        entry.c.b,
+        body.c.subject,
+        body.c.shred_class,
+    )
+    .outerjoin(_clause, _clause.c.id == entry.c.clause)
+    .outerjoin(_version, _version.c.id == entry.c.version)
+    .outerjoin(_actor, _actor.c.id == entry.c.actor)
+    .outerjoin(body, body.c.entry == entry.c.id)
+)
+
+
+def read_entry(row: AnyRow) -> Entry:
+    """Turn a row into an entry; raises ValueError when a stored word or kind cannot be read."""
+    known = KIND_NUMBERS.get(row.kind)
+    if known is None or None in (row.clause_text, row.version_text, row.actor_text):
+        raise ValueError("a stored word is missing")
+    return Entry(
+        id=EntryId(row.id),
+        n=row.n,
+        kind=known,
+        clause=row.clause_text.decode(),
+        policy_version=row.version_text.decode(),
+        actor=row.actor_text.decode(),
+        b=row.b,
+        subject=row.subject,
+        shred_class=row.shred_class,
+    )
+
+
+def one(tx: sa.Connection, entry_id: bytes) -> Entry | None:
+    """Find an entry by id."""
+    row = tx.execute(_entries.where(entry.c.id == entry_id)).first()
+    return None if row is None else read_entry(row)
+
+
+def since(tx: sa.Connection, n: int, limit: int, kinds: Collection[Kind] = ()) -> list[Entry]:
+    """List entries from position `n` on, in order; of `kinds` only, if any are named."""
+    query = _entries.where(entry.c.n >= n).order_by(entry.c.n).limit(limit)
+    if kinds:
+        query = query.where(entry.c.kind.in_([kind.number for kind in kinds]))
+    return [read_entry(row) for row in tx.execute(query)]
+
+
+def raw_since(tx: sa.Connection, n: int, limit: int) -> list[AnyRow]:
+    """List stored rows from position `n` on, unread, for a check that must not trust them."""
+    return list(tx.execute(_entries.where(entry.c.n >= n).order_by(entry.c.n).limit(limit)))
+
+
+def of_subject(tx: sa.Connection, subject: bytes) -> list[Entry]:
+    """List the entries whose kept body is about a subject, oldest first."""
+    return [
+        read_entry(row) for row in tx.execute(_entries.where(body.c.subject == subject).order_by(entry.c.id))
+    ]
+
+
+def pending(tx: sa.Connection, limit: int) -> list[Entry]:
+    """List entries without a position, oldest first."""
+    rows = tx.execute(_entries.where(entry.c.n.is_(None)).order_by(entry.c.id).limit(limit))
+    return [read_entry(row) for row in rows]
+
+
+def put_entry(tx: sa.Connection, values: Mapping[str, object], side: Mapping[str, object]) -> None:
+    """Insert an entry without position and its sealed body."""
+    tx.execute(sa.insert(entry), [values])
+    tx.execute(sa.insert(body), [side])
+
+
+def sealed_body(tx: sa.Connection, entry_id: bytes) -> tuple[bytes | None, str, bytes] | None:
+    """Give (subject, shred class, sealed bytes) of an entry's body while it is kept."""
+    row = tx.execute(
+        sa.select(body.c.subject, body.c.shred_class, body.c.sealed).where(body.c.entry == entry_id)
+    ).first()
+    return None if row is None else (row[0], row[1], row[2])
+
+
+def drop_bodies(tx: sa.Connection, subject: bytes, classes: Collection[str] | None) -> int:
+    """Delete the sealed bodies about a subject, of some shred classes or of all; gives their number."""
+    query = sa.delete(body).where(body.c.subject == subject)
+    if classes is not None:
+        query = query.where(body.c.shred_class.in_(list(classes)))
+    return tx.execute(query).rowcount
+
+
+def place(tx: sa.Connection, ids: Collection[bytes], first: int) -> None:
+    """Give positions from `first` on to entries in the order of `ids`."""
+    query = sa.update(entry).where(entry.c.id == sa.bindparam("of")).values(n=sa.bindparam("at"))
+    tx.execute(query, [{"of": one_id, "at": at} for at, one_id in enumerate(ids, first)])
+
+
+def tiles(tx: sa.Connection) -> Fetch:
+    """Give a reader of tiles inside this transaction; a missing tile is empty."""
+    query = sa.select(tile.c.hashes).where(
+        tile.c.level == sa.bindparam("level"), tile.c.number == sa.bindparam("number")
+    )
+
+    def fetch(level: int, number: int) -> bytes:
+        return tx.execute(query, {"level": level, "number": number}).scalar() or b""
+
+    return fetch
+
+
+def put_tiles(tx: sa.Connection, changed: Mapping[tuple[int, int], bytes]) -> None:
+    """Write tiles, new or grown."""
+    for (level, number), hashes in changed.items():
+        grown = tx.execute(
+            sa.update(tile).where(tile.c.level == level, tile.c.number == number).values(hashes=hashes)
+        )
+        if not grown.rowcount:
+            tx.execute(sa.insert(tile).values(level=level, number=number, hashes=hashes))
+
+
+def all_tiles(tx: sa.Connection) -> Iterator[tuple[int, int, bytes]]:
+    """Stream every stored tile as (level, number, hashes)."""
+    for row in tx.execute(sa.select(tile).order_by(tile.c.level, tile.c.number)):
+        yield row.level, row.number, row.hashes
+
+
+def move_head(tx: sa.Connection, old: AnyRow, size: int, root: bytes) -> bool:
+    """Swap the head if it is still the one that was read; false when another process was first."""
+    query = sa.update(head).where(head.c.size == old.size, head.c.root == old.root, head.c.epoch == old.epoch)
+    return tx.execute(query.values(size=size, root=root)).rowcount == 1
+
+
+def log_origin(tx: sa.Connection) -> str | None:
+    """Give the origin under which the store's log was begun; None before that."""
+    found: str | None = tx.execute(sa.select(head.c.origin)).scalar()
+    return found
