@@ -13,7 +13,7 @@ from upheld.policy import check
 from upheld.policy.build import build, freeze
 from upheld.policy.catalogue import catalogue
 from upheld.policy.check.context import Context
-from upheld.policy.findings import Acceptance, Finding, Span
+from upheld.policy.findings import Acceptance, Finding, KeyPath, Span
 from upheld.policy.keys import SECTIONS, UNPROMISED
 from upheld.policy.law import Law
 from upheld.policy.model import CompiledPolicy
@@ -69,7 +69,7 @@ def compile_folder(
     hosts: tuple[tuple[str, str], ...] = (),
 ) -> Compiled:
     """Compile sections that were read already."""
-    typed = type_folder(folder, law.regimes)
+    typed = type_folder(folder, known_regimes(law))
     promise, evidence = hashes(folder)
     draft = build(freeze({name: typed.sections[name] for name in SECTIONS if name in typed.sections}), promise, evidence)
     ctx = Context(draft, typed, law, as_of, published, hosts)
@@ -106,7 +106,7 @@ def _settle(ctx: Context, finding: Finding) -> Finding:
 def _citations(ctx: Context, code: str) -> tuple[str, ...]:
     """Give the law a finding rests on: only what the listed packs hold."""
     entry = catalogue()[code]
-    cited = [str(rule.reference) for rule_id in entry.rules for rule in ctx.rules(rule_id)]
+    cited = [rule.citation for rule_id in entry.rules for rule in ctx.rules(rule_id)]
     if not entry.rules:
         regimes = {ctx.law.packs[pack].regime for pack in ctx.policy.packs if pack in ctx.law.packs}
         cited = [text for text in entry.law if _regime_of_citation(text) & regimes]
@@ -131,21 +131,20 @@ def _accept(ctx: Context, found: list[Finding]) -> tuple[list[Finding], list[Fin
         if not isinstance(until, date):
             continue
         if until < ctx.as_of:
-            open_.append(_own(ctx, "PP016", (*path, "until"), code=code, until=str(until), value=at))
+            open_.append(_own(ctx, "PP016", (*path, "until"), code=code, until=until, clause=at, detail="ended"))
             continue
         if (until - ctx.as_of).days > LONGEST_ACCEPTANCE_DAYS:
-            expected = "a date at most twelve months ahead"
-            open_.append(_own(ctx, "PP005", (*path, "until"), key="until", expected=expected, value=str(until)))
+            open_.append(_own(ctx, "PP016", (*path, "until"), code=code, until=until, clause=at, detail="too_far"))
             continue
         mine = [f for f in open_ if f.code == code and f.clause == at and catalogue()[code].acceptable]
         if not mine:
-            open_.append(_own(ctx, "PP017", path, code=code, value=at))
+            open_.append(_own(ctx, "PP017", path, code=code, clause=at))
         open_ = [f for f in open_ if f not in mine]
         accepted.extend(replace(finding, accepted=acceptance) for finding in mine)
     return open_, accepted
 
 
-def _own(ctx: Context, code: str, path: tuple[str | int, ...], **params: str) -> Finding:
+def _own(ctx: Context, code: str, path: KeyPath, **params: Any) -> Finding:
     span = value_span(ctx.typed.folder.sections, path)
     return _settle(ctx, Finding(code, path, span, params, clause="evidence.accept"))
 
@@ -187,12 +186,17 @@ def load(text: str, law: Law, promise_hash: str, evidence_hash: str) -> Compiled
         node = _node(tree)
         if isinstance(node, Map):
             folder.sections[name] = node
-    typed: Typed = type_folder(folder, law.regimes)
+    typed: Typed = type_folder(folder, known_regimes(law))
     values = {name: typed.sections[name] for name in SECTIONS if name in typed.sections}
     return build(freeze(values), promise_hash, evidence_hash)
 
 
 _NOWHERE = Span("", 1, 1, 1, 1)
+
+
+def known_regimes(law: Law) -> tuple[str, ...]:
+    """Give every regime that some pack knows."""
+    return tuple(dict.fromkeys(pack.regime for pack in law.packs.values()))
 
 
 def _node(value: Any) -> Node:

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
 
 from upheld.policy.law import Law, regimes
 from upheld.policy.model import CompiledPolicy
@@ -121,14 +120,8 @@ def basis_in(
 
 def asks_basis(policy: CompiledPolicy, law: Law, regime: str, on: date) -> bool:
     """Tell whether a regime's packs ask for a basis of every purpose."""
-    return any(
-        rule.regime == regime and not _only_some(rule.value) for rule in law.rule(policy.packs, "basis.one", on)
-    )
-
-
-def _only_some(value: Any) -> bool:
-    """A rule that names acts or cases asks for those only."""
-    return isinstance(value, Mapping) and bool(value.get("only") or value.get("acts"))
+    rules = law.rule(policy.packs, "basis.one", on)
+    return any(rule.regime == regime and rule.value.get("default") is None for rule in rules)
 
 
 def _need(policy: CompiledPolicy, basis: str, purpose: str) -> str:

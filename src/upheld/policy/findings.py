@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 KeyPath: TypeAlias = tuple[str | int, ...]
 
@@ -48,7 +48,7 @@ class Finding:
     code: str
     path: KeyPath
     span: Span | None = None
-    params: Mapping[str, str] = field(default_factory=dict)
+    params: Mapping[str, Any] = field(default_factory=dict)
     clause: str = ""
     severity: str = ""
     under: tuple[str, ...] = ()

@@ -16,7 +16,7 @@ from datetime import date
 from typing import Any
 
 from upheld.policy import keys
-from upheld.policy.findings import Finding, KeyPath
+from upheld.policy.findings import Finding, KeyPath, clause_id
 from upheld.policy.keys import Spec
 from upheld.policy.period import Period
 from upheld.policy.source import Folder, Map, Node, Scalar, Seq, key_span, value_span
@@ -51,7 +51,7 @@ class Typed:
     findings: list[Finding] = field(default_factory=list)
     references: list[Reference] = field(default_factory=list)
 
-    def add(self, code: str, path: KeyPath, *, at_key: bool = False, **params: str) -> None:
+    def add(self, code: str, path: KeyPath, *, at_key: bool = False, **params: Any) -> None:
         """Note a finding at a key path."""
         locate = key_span if at_key else value_span
         self.findings.append(Finding(code, path, locate(self.folder.sections, path), params))
@@ -74,7 +74,7 @@ def type_folder(folder: Folder, known_regimes: tuple[str, ...]) -> Typed:
         typed.sections[section] = value if isinstance(value, dict) else {}
     for section in keys.REQUIRED_SECTIONS:
         if section not in folder.sections:
-            typed.findings.append(Finding("PP014", (section,), None, {"key": section}))
+            typed.findings.append(Finding("PP014", (section,), None, {"section": section}))
     return typed
 
 
@@ -121,7 +121,7 @@ class _Walker:
 
     def mapping(self, path: KeyPath, node: Node, spec: Spec) -> Any:
         if not isinstance(node, Map):
-            self.wrong(path, "keys", node)
+            self.wrong(path, "map", node)
             return _ABSENT
         value: dict[str, Any] = {}
         for name, (_, child) in node.entries.items():
@@ -135,7 +135,7 @@ class _Walker:
         for name in spec.required_children:
             if name not in node.entries:
                 # a list item or an id'd thing lacks a key: point at its name
-                self.typed.add("PP006", path, at_key=True, key=str(path[-1]), value=name)
+                self.typed.add("PP006", path, at_key=True, key=name, clause=clause_id(path))
         return value
 
     def child(self, path: KeyPath, name: str, spec: Spec) -> Spec | None:
@@ -149,7 +149,7 @@ class _Walker:
             words = [*spec.children, *(self.typed.regimes if spec.wildcard else ())]
             self.typed.add("PP004", (*path, name), at_key=True, key=name, suggestion=_closest(name, words))
         else:
-            self.typed.add("PP008", (*path, name), at_key=True, value=name)
+            self.typed.add("PP008", (*path, name), at_key=True, value=name, detail="not_an_id")
         return None
 
     def fits(self, path: KeyPath, name: str, wildcard: str) -> bool:
@@ -165,15 +165,16 @@ class _Walker:
 
     def sequence(self, path: KeyPath, node: Node, spec: Spec) -> Any:
         if not isinstance(node, Seq):
-            self.wrong(path, "a list", node)
+            self.wrong(path, "list", node)
             return _ABSENT
         item = spec.item or Spec()
         values = [self.mapping((*path, place), child, item) for place, child in enumerate(node.items)]
         return tuple(value for value in values if value is not _ABSENT)
 
-    def wrong(self, path: KeyPath, expected: str, node: Node) -> None:
-        written = node.value if isinstance(node, Scalar) else "a list" if isinstance(node, Seq) else "keys"
-        self.typed.add("PP005", path, key=str(path[-1]), expected=expected, value=written[:60])
+    def wrong(self, path: KeyPath, expected: str | tuple[str, ...], node: Node) -> None:
+        words = [str(step) for step in path if not isinstance(step, int)]
+        suggestion = f"[{node.value}]" if isinstance(node, Scalar) and expected in {"ids", "list"} else ""
+        self.typed.add("PP005", path, key=words[-1], expected=expected, suggestion=suggestion)
 
     def leaf(self, path: KeyPath, node: Node, kind: str) -> Any:
         if kind == "T":
@@ -184,15 +185,14 @@ class _Walker:
         if base in {"ids", "strs", "ccs", "areas", "strs1"}:
             return self.words(path, node, base, target)
         if not isinstance(node, Scalar):
-            self.wrong(path, _EXPECTED.get(base, base), node)
+            self.wrong(path, _EXPECTED.get(base, "value"), node)
             return _ABSENT
         if base == "id" and target:
             return self.reference(path, node.value, target)
         read = _SCALARS.get(base)
         value = read(node.value) if read else node.value if node.value in kind.split("/") else None
         if value is None:
-            expected = _EXPECTED.get(base) or " or ".join(f"`{word}`" for word in kind.split("/"))
-            self.wrong(path, expected, node)
+            self.wrong(path, _EXPECTED.get(base) or tuple(kind.split("/")), node)
             return _ABSENT
         return value
 
@@ -205,17 +205,17 @@ class _Walker:
         if base == "strs1" and isinstance(node, Scalar):
             return (node.value,)
         if not isinstance(node, Seq):
-            self.wrong(path, "a list", node)
+            self.wrong(path, _LISTS.get(base, "ids"), node)
             return _ABSENT
         found: list[str] = []
         for place, item in enumerate(node.items):
             at = (*path, place)
             if not isinstance(item, Scalar) or not item.value:
-                self.wrong(at, "a word", item)
+                self.wrong(at, "id", item)
             elif (base == "ccs" and not _CC.fullmatch(item.value)) or (
                 base == "areas" and not _AREA.fullmatch(item.value)
             ):
-                self.wrong(at, "a country code such as `JP`", item)
+                self.wrong(at, "country" if base == "ccs" else "areas", item)
             else:
                 found.append(self.reference(at, item.value, target) if target else _nfc(item.value))
         return tuple(found)
@@ -223,7 +223,7 @@ class _Walker:
     def stated(self, path: KeyPath, node: Node) -> Any:
         """Read the purposes of a situation: ids, or `<id>: {act}`."""
         if not isinstance(node, Seq):
-            self.wrong(path, "a list", node)
+            self.wrong(path, "ids", node)
             return _ABSENT
         found: list[tuple[str, str | None]] = []
         for place, item in enumerate(node.items):
@@ -235,12 +235,12 @@ class _Walker:
                 act = self.act((*at, name), item.entries[name][1])
                 found.append((self.reference(at, name, "purposes"), act))
             else:
-                self.wrong(at, "a purpose", item)
+                self.wrong(at, "id", item)
         return tuple(found)
 
     def act(self, path: KeyPath, node: Node) -> str | None:
         if not isinstance(node, Map):
-            self.wrong(path, "keys", node)
+            self.wrong(path, "map", node)
             return None
         for name in node.entries:
             if name != "act":
@@ -253,7 +253,7 @@ class _Walker:
 
     def text(self, path: KeyPath, node: Node) -> Any:
         if not isinstance(node, Map):
-            self.wrong(path, "a text for each language", node)
+            self.wrong(path, "text", node)
             return _ABSENT
         texts: dict[str, str] = {}
         wanted = self.typed.languages or tuple(node.entries)
@@ -264,10 +264,10 @@ class _Walker:
             elif isinstance(child, Scalar):
                 texts[language] = _nfc(child.value).strip()
             else:
-                self.wrong((*path, language), "a text", child)
+                self.wrong((*path, language), "string", child)
         for language in wanted:
             if not texts.get(language) and (language not in node.entries or language in texts):
-                self.typed.add("PP802", path, key=str(path[-1]), language=language)
+                self.typed.add("PP802", path, clause=clause_id(path), language=language)
         return texts
 
 
@@ -299,9 +299,8 @@ _SCALARS: Mapping[str, Callable[[str], Any]] = {
     "start": _start,
 }
 _EXPECTED: Mapping[str, str] = {
-    "str": "a text", "id": "an id such as `event`", "int": "a whole number", "yn": "`yes` or `no`",
-    "date": "a date such as 2026-11-22", "P": "a period such as `P3Y`", "cc": "a country code such as `JP`",
-    "url": "an address that begins with https://", "path": "a file under documents/", "start": "a start word",
-    "ids": "a list", "strs": "a list", "ccs": "a list of country codes", "T": "a text for each language",
+    "str": "string", "id": "id", "int": "integer", "yn": "yes_no", "date": "date", "P": "period", "cc": "country",
+    "url": "url", "path": "path", "start": "id", "T": "text",
 }  # fmt: skip
+_LISTS: Mapping[str, str] = {"ids": "ids", "strs": "list", "strs1": "list", "ccs": "countries", "areas": "areas"}
 _WAS = Spec(keys.Key("", "was", "strs", "never renamed", (), "-"))

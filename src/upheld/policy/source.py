@@ -75,9 +75,9 @@ class Folder:
 
 
 class _Unreadable(Exception):  # noqa: N818 - never leaves this module; it carries a finding, not an error
-    def __init__(self, code: str, span: Span, detail: str, **params: str) -> None:
-        super().__init__(detail)
-        self.code, self.span, self.params = code, span, {"detail": detail, **params}
+    def __init__(self, code: str, span: Span, **params: str) -> None:
+        super().__init__(code)
+        self.code, self.span, self.params = code, span, params
 
 
 def read_folder(root: Path) -> Folder:
@@ -110,15 +110,13 @@ def _decode(name: str, path: Path) -> str:
     with path.open("rb") as stream:
         data = stream.read(MAX_BYTES + 1)
     if len(data) > MAX_BYTES:
-        raise _Unreadable("PP001", start, f"the file is larger than {MAX_BYTES // 1024} KiB")
+        raise _Unreadable("PP001", start, detail="too_large")
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         before = data[: error.start].decode("utf-8", "replace")
         line, column = before.count("\n") + 1, len(before) - (before.rfind("\n") + 1) + 1
-        raise _Unreadable(
-            "PP001", Span(name, line, column, line, column + 1), "this is not UTF-8; save the file as UTF-8"
-        ) from None
+        raise _Unreadable("PP001", Span(name, line, column, line, column + 1), detail="not_utf8") from None
 
 
 def read_text(name: str, text: str, folder: Folder) -> Node:
@@ -128,7 +126,7 @@ def read_text(name: str, text: str, folder: Folder) -> Node:
     try:
         return _Reader(name, folder.findings).read(text)
     except yaml.YAMLError as error:
-        raise _Unreadable("PP001", _error_span(name, error), _error_detail(error)) from None
+        raise _Unreadable("PP001", _error_span(name, error), detail=_error_detail(error)) from None
 
 
 def _refuse_invisible(name: str, text: str) -> None:
@@ -141,12 +139,17 @@ def _refuse_invisible(name: str, text: str) -> None:
             continue
         for column, char in enumerate(stripped, 1):
             if char != "\t" and unicodedata.category(char) in {"Cc", "Cf", "Co", "Cs"}:
-                raise _Unreadable(
-                    "PP015",
-                    Span(name, number, column, number, column + 1),
-                    f"U+{ord(char):04X}",
-                    value=f"U+{ord(char):04X}",
-                )
+                span = Span(name, number, column, number, column + 1)
+                raise _Unreadable("PP015", span, kind=_invisible(char), value=f"U+{ord(char):04X}")
+
+
+def _invisible(char: str) -> str:
+    if unicodedata.category(char) == "Cc":
+        return "control"
+    return "direction" if unicodedata.bidirectional(char) in _DIRECTIONS else "zero_width"
+
+
+_DIRECTIONS = {"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI", "R", "L", "AL"}
 
 
 def _error_span(name: str, error: yaml.YAMLError) -> Span:
@@ -156,13 +159,20 @@ def _error_span(name: str, error: yaml.YAMLError) -> Span:
 
 
 def _error_detail(error: yaml.YAMLError) -> str:
-    problem = str(getattr(error, "problem", "") or "the file is not YAML")
-    context = str(getattr(error, "context", "") or "")
-    if "cannot start any token" in problem or "tab character" in problem:
-        return "a tab or a reserved character starts a value here; indent with spaces and put the value in quotes"
+    """Name what libyaml stumbled over in the catalogue's words."""
+    problem, context = (str(getattr(error, name, "") or "") for name in ("problem", "context"))
+    if "tab" in problem or "\\t" in problem or "cannot start any token" in problem:
+        return "tab" if "tab" in problem or "\\t" in problem or _at_tab(error) else "syntax"
     if "quoted scalar" in context:
-        return "the quote has no end"
-    return f"{context}, {problem}".strip(", ")
+        return "quote_open"
+    if "flow" in context:
+        return "bracket_open"
+    return "indent" if "block" in context else "syntax"
+
+
+def _at_tab(error: yaml.YAMLError) -> bool:
+    """libyaml calls a tab a character that cannot start a token."""
+    return "cannot start any token" in str(getattr(error, "problem", ""))
 
 
 class _Reader:
@@ -179,7 +189,7 @@ class _Reader:
         for event in events:
             kind = type(event)
             if kind is yaml.DocumentStartEvent and tree is not None:
-                raise _Unreadable("PP013", self.span(event), "a second document starts here", value="---")
+                raise _Unreadable("PP013", self.span(event), kind="documents")
             if kind in _NODE_EVENTS:
                 tree = self.node(event, events, 1)
         if tree is None:
@@ -194,15 +204,15 @@ class _Reader:
         self.nodes += 1
         kind = type(event)
         if kind is yaml.AliasEvent:
-            raise _Unreadable("PP013", self.span(event), "alias", value=f"*{event.anchor}")
+            raise _Unreadable("PP013", self.span(event), kind="alias")
         if event.anchor is not None:
-            raise _Unreadable("PP013", self.span(event), "anchor", value=f"&{event.anchor}")
+            raise _Unreadable("PP013", self.span(event), kind="anchor")
         if event.tag is not None:
-            raise _Unreadable("PP013", self.span(event), "tag", value=str(event.tag))
+            raise _Unreadable("PP013", self.span(event), kind="tag")
         if depth > MAX_DEPTH:
-            raise _Unreadable("PP001", self.span(event), f"nested deeper than {MAX_DEPTH} levels")
+            raise _Unreadable("PP001", self.span(event), detail="too_deep")
         if self.nodes > MAX_NODES:
-            raise _Unreadable("PP001", self.span(event), f"more than {MAX_NODES} values in one file")
+            raise _Unreadable("PP001", self.span(event), detail="too_many")
         if kind is yaml.ScalarEvent:
             return Scalar(event.value, self.span(event))
         if kind is yaml.SequenceStartEvent:
@@ -224,9 +234,9 @@ class _Reader:
                 return Map(entries, self._join(start, event))
             key = self.node(event, events, depth + 1)
             if not isinstance(key, Scalar):
-                raise _Unreadable("PP001", key.span, "a key must be a single word")
+                raise _Unreadable("PP013", key.span, kind="key")
             if key.value == "<<":
-                raise _Unreadable("PP013", key.span, "merge key", value="<<")
+                raise _Unreadable("PP013", key.span, kind="merge")
             value = self.node(next(events), events, depth + 1)
             if key.value in entries:
                 first = entries[key.value][0].line
@@ -246,11 +256,11 @@ _NODE_EVENTS = {yaml.ScalarEvent, yaml.SequenceStartEvent, yaml.MappingStartEven
 def _file_section(folder: Folder, name: str, tree: Node) -> None:
     """Put one file's tree under its section; several files of one section are merged."""
     if not isinstance(tree, Map):
-        folder.findings.append(Finding("PP005", (), tree.span, {"key": name, "expected": "keys", "value": name}))
+        folder.findings.append(Finding("PP001", (), tree.span, {"detail": "not_keys"}))
         return
     word = tree.entries.pop("section", None)
     if word is None or not isinstance(word[1], Scalar):
-        folder.findings.append(Finding("PP006", (), Span(name, 1, 1, 1, 2), {"key": name, "value": "section"}))
+        folder.findings.append(Finding("PP006", (), Span(name, 1, 1, 1, 2), {"key": "section", "clause": name}))
         return
     section = word[1].value
     if section == "country":

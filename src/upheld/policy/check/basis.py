@@ -35,8 +35,7 @@ def missing_bases(ctx: Context) -> Iterator[Finding]:
         ]
         if lacking:
             path = ("basis", "purposes", purpose)
-            regimes = ", ".join(f"`{regime}`" for regime in lacking)
-            yield from ctx.say("PP201", path, at_key=True, purpose=purpose, regimes=regimes)
+            yield from ctx.say("PP201", path, at_key=True, purpose=purpose, regimes=lacking)
 
 
 def statutes(ctx: Context) -> Iterator[Finding]:
@@ -50,20 +49,13 @@ def statutes(ctx: Context) -> Iterator[Finding]:
             statute = ctx.law.statute(line.statute) if line.statute else None
             if allowed and (statute is None or statute.jurisdiction not in allowed):
                 path = ("basis", "purposes", line.purpose, regime)
-                yield from ctx.say("PP203", path, purpose=line.purpose, regimes=regime, value=line.statute or "")
+                yield from ctx.say("PP203", path, purpose=line.purpose, regimes=[regime])
 
 
 def _jurisdictions(ctx: Context, regime: str) -> frozenset[str]:
     """Give the jurisdictions whose statutes count: of the Union or a Member State; in the UK, of the UK."""
-    words = {
-        str(word)
-        for rule in ctx.rules("basis.statute")
-        if rule.regime == regime
-        for word in rule.value.get("jurisdictions", ())
-    }
-    if "EEA" in words or "member_states" in words:
-        words |= set(ctx.law.members("EEA"))
-    return frozenset(words)
+    rules = [rule for rule in ctx.rules("basis.statute") if rule.regime == regime]
+    return frozenset(word for rule in rules for word in rule.words("jurisdictions"))
 
 
 def assessments(ctx: Context) -> Iterator[Finding]:
@@ -77,11 +69,11 @@ def assessments(ctx: Context) -> Iterator[Finding]:
                 continue
             named |= set(found.interests)
             if regime in ctx.asking("basis.assessment") and not _assessed(ctx, line.purpose):
-                yield from ctx.say("PP204", (*path, regime), purpose=line.purpose, regimes=regime)
+                yield from ctx.say("PP204", (*path, regime), purpose=line.purpose, regimes=[regime])
         if named and (line.interest not in named):
             at = (*path, "interest") if line.interest else path
-            items = ", ".join(f"`{name}`" for name in sorted(named))
-            yield from ctx.say("PP205", at, at_key=not line.interest, value=line.interest or "", items=items)
+            params = {"value": line.interest or "", "items": sorted(named), "purpose": line.purpose}
+            yield from ctx.say("PP205", at, at_key=not line.interest, **params)
 
 
 def _assessed(ctx: Context, purpose: str) -> bool:
@@ -97,7 +89,7 @@ def open_ended(ctx: Context) -> Iterator[Finding]:
             match = pattern.search(text) if pattern else None
             if match:
                 path = ("collection", "purposes", purpose.id, "text", language)
-                yield from ctx.say("PP206", path, purpose=purpose.id, value=match[0].strip())
+                yield from ctx.say("PP206", path, purpose=purpose.id, value=match[0].strip(), language=language)
 
 
 def unreachable(ctx: Context) -> Iterator[Finding]:

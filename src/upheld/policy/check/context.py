@@ -9,8 +9,7 @@ from typing import Any
 
 from upheld.policy.catalogue import catalogue
 from upheld.policy.findings import MAIN_LIST, Finding, KeyPath, clause_id
-from upheld.policy.law import Law
-from upheld.policy.law.model import Rule
+from upheld.policy.law import Law, Rule
 from upheld.policy.model import CompiledPolicy
 from upheld.policy.schema import Typed
 from upheld.policy.source import key_span, value_span
@@ -44,7 +43,7 @@ class Context:
         return tuple(regime for regime in self.policy.reach if regime in regimes)
 
     def say(
-        self, code: str, path: KeyPath, *, at_key: bool = False, clause: str = "", **params: str
+        self, code: str, path: KeyPath, *, at_key: bool = False, clause: str = "", **params: Any
     ) -> Iterator[Finding]:
         """Yield a finding at a key path, or nothing where no listed pack has the rule it reads.
 

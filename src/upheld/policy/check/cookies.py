@@ -25,30 +25,29 @@ def tags(ctx: Context) -> Iterator[Finding]:
         path = ("cookies", "tags", tag.id)
         missing = [name for name, value in (("content", tag.content), ("their_purpose", tag.their_purpose)) if not value]
         if missing:
-            items = ", ".join(f"`{name}`" for name in missing)
-            yield from ctx.say("PP902", path, at_key=True, tag=tag.id, items=items)
+            yield from ctx.say("PP902", path, at_key=True, tag=tag.id, items=missing)
         category = ctx.policy.cookies.categories.get(tag.category, {}) if ctx.policy.cookies else {}
         for regime in ctx.asking("tags.consent"):
             if tag.fires.get(regime) == "at_once" and not category.get("always") and not tag.uk_exemption:
-                yield from ctx.say("PP903", (*path, "fires", regime), tag=tag.id, regimes=regime)
+                yield from ctx.say("PP903", (*path, "fires", regime), tag=tag.id, regimes=[regime])
         for regime in ctx.asking("tags.linking"):
             if tag.links_to_person != "no" and tag.fires.get(regime, "after_consent") != "after_consent":
                 written = "recipient_links_to_person" in (ctx.value("cookies", "tags", tag.id) or {})
                 at = (*path, "recipient_links_to_person") if written else (*path, "fires", regime)
-                yield from ctx.say("PP904", at, tag=tag.id, value=tag.links_to_person)
+                yield from ctx.say("PP904", at, tag=tag.id, regimes=[regime])
         if tag.recipient and tag.recipient not in ctx.policy.services and tag.recipient not in ctx.policy.recipients:
             yield from ctx.say("PP905", (*path, "recipient"), tag=tag.id, value=tag.recipient)
         if tag.uk_exemption == "statistics" and not tag.opt_out:
-            yield from ctx.say("PP906", (*path, "uk_exemption"), tag=tag.id)
+            yield from ctx.say("PP906", (*path, "uk_exemption"), tag=tag.id, value="statistics")
 
 
 def live_hosts(ctx: Context) -> Iterator[Finding]:
     """Find hosts that a live page called and no tag declares (PP908)."""
     declared = {host for tag in (ctx.policy.cookies.tags.values() if ctx.policy.cookies else ()) for host in tag.hosts}
     path = ("cookies", "tags") if ctx.policy.cookies else ("cookies",)
-    for page, host in ctx.hosts:
+    for _, host in ctx.hosts:
         if not any(host == known or (known.startswith("*.") and host.endswith(known[1:])) for known in declared):
-            yield from ctx.say("PP908", path, at_key=True, clause="cookies", host=host, detail=page)
+            yield from ctx.say("PP908", path, at_key=True, clause="cookies", host=host)
 
 
 def signal(ctx: Context) -> Iterator[Finding]:

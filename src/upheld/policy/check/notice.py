@@ -6,13 +6,14 @@ from collections.abc import Iterator
 
 from upheld.policy.check.context import Context
 from upheld.policy.findings import Finding
+from upheld.policy.law import area_contains, denied_to_ask
 from upheld.policy.model import Field, Situation
 
 
 def representative(ctx: Context) -> Iterator[Finding]:
     """Ask for the name of the representative of the company (PP101)."""
     if not ctx.policy.controller.representative:
-        yield from ctx.say("PP101", ("policy", "controller"), at_key=True, key="representative")
+        yield from ctx.say("PP101", ("policy", "controller"), at_key=True)
 
 
 def local_representatives(ctx: Context) -> Iterator[Finding]:
@@ -29,7 +30,8 @@ def local_representatives(ctx: Context) -> Iterator[Finding]:
 def _home(ctx: Context, regime: str) -> bool:
     """A controller established in the area of the regime needs no representative there."""
     country = ctx.policy.controller.country
-    return ctx.law.area_contains({"eea": "EEA", "uk": "GB", "jp": "JP"}.get(regime, regime), country)
+    places = [str(rule.value["place"]) for rule in ctx.rules("representative.local") if rule.regime == regime]
+    return any(area_contains(place, country, ctx.law) for place in places)
 
 
 def notice_points(ctx: Context) -> Iterator[Finding]:
@@ -38,9 +40,9 @@ def notice_points(ctx: Context) -> Iterator[Finding]:
         path = ("collection", "situations", situation.id)
         kind = ctx.policy.retention.kinds.get(situation.subject)
         if situation.subject and (kind is None or not kind.ends):
-            yield from ctx.say("PP103", (*path, "subject"), detail=f"no period for `{situation.subject}`")
+            yield from ctx.say("PP103", (*path, "subject"), situation=situation.id, detail="period")
         if not ctx.policy.contact.mailbox:
-            yield from ctx.say("PP103", path, at_key=True, detail="nowhere to write to")
+            yield from ctx.say("PP103", path, at_key=True, situation=situation.id, detail="rights")
 
 
 def scripts(ctx: Context) -> Iterator[Finding]:
@@ -67,8 +69,7 @@ def gaps(ctx: Context) -> Iterator[Finding]:
     for (situation, purpose), missing in ctx.policy.gaps.items():
         place = ctx.policy.situations[situation].purpose_ids.index(purpose)
         path = ("collection", "situations", situation, "purposes", place)
-        names = ", ".join(f"`{name}`" for name in missing)
-        yield from ctx.say("PP107", path, purpose=purpose, situation=situation, field=names)
+        yield from ctx.say("PP107", path, purpose=purpose, situation=situation, field=missing)
 
 
 def special_fields(ctx: Context) -> Iterator[Finding]:
@@ -90,8 +91,7 @@ def _grounds(ctx: Context, situation: Situation, item: Field) -> Iterator[Findin
             group = "required" if item.id in situation.required else "optional"
             place = getattr(situation, group).index(item.id)
             path = ("collection", "situations", situation.id, "collect", group, place)
-            regimes = ", ".join(lacking)
-            yield from ctx.say("PP109", path, field=item.id, purpose=purpose, regimes=regimes)
+            yield from ctx.say("PP109", path, field=item.id, purpose=purpose, regimes=lacking)
 
 
 def held_with_others(ctx: Context) -> Iterator[Finding]:
@@ -116,24 +116,20 @@ def joint_items(ctx: Context) -> Iterator[Finding]:
             }
             missing = [name for name, value in wanted.items() if not value]
             if missing:
-                items = ", ".join(f"`{name}`" for name in missing)
-                yield from ctx.say("PP111", path, at_key=True, items=items, kind=recipient.id)
+                yield from ctx.say("PP111", path, at_key=True, items=missing, recipient=recipient.id)
         if recipient.ground.get("jp") == "opt_out" and not recipient.filing:
-            yield from ctx.say("PP112", (*path, "ground", "jp"), kind=recipient.id)
+            yield from ctx.say("PP112", (*path, "ground", "jp"), recipient=recipient.id)
 
 
 def applicants(ctx: Context) -> Iterator[Finding]:
     """Find fields that must not be asked of applicants (PP113)."""
-    denied = {str(word) for rule in ctx.rules("hiring.denied") for word in _words(rule.value)}
-    for name in ctx.policy.fields:
-        if name in denied:
+    asked = {
+        (situation.subject, name): name for situation in ctx.policy.situations.values() for name in situation.fields
+    }
+    for subject, name in asked:
+        item = ctx.policy.fields.get(name)
+        if item is not None and denied_to_ask(ctx.rules("hiring.denied"), subject, name, item.special):
             yield from ctx.say("PP113", ("collection", "fields", name), at_key=True, field=name)
-
-
-def _words(value: object) -> list[object]:
-    if isinstance(value, dict):
-        return [word for child in value.values() for word in _words(child)]
-    return list(value) if isinstance(value, (list, tuple)) else [value]
 
 
 def empty_situations(ctx: Context) -> Iterator[Finding]:
@@ -146,7 +142,7 @@ def empty_situations(ctx: Context) -> Iterator[Finding]:
         outside = [name for name in purpose.needs if purpose.uses is not None and name not in purpose.uses]
         if outside:
             path = ("collection", "purposes", purpose.id, "needs")
-            yield from ctx.say("PP117", path, purpose=purpose.id, field=", ".join(f"`{f}`" for f in outside))
+            yield from ctx.say("PP117", path, purpose=purpose.id, field=outside)
 
 
 def never_said(ctx: Context) -> Iterator[Finding]:
@@ -159,15 +155,15 @@ def never_said(ctx: Context) -> Iterator[Finding]:
         for group, names in declared.items():
             for word in promise.things.get(group, ()):
                 if word in names:
-                    yield from ctx.say("PP116", names[word], at_key=True, value=word, key=promise.id)
+                    yield from ctx.say("PP116", names[word], at_key=True, value=word, clause=f"collection.never.{promise.id}")
         for item in ctx.policy.fields.values():
             for word in set(item.special) & set(promise.things.get("special", ())):
-                yield from ctx.say("PP116", ("collection", "fields", item.id), at_key=True, value=word, key=promise.id)
+                yield from ctx.say("PP116", ("collection", "fields", item.id), at_key=True, value=word, clause=f"collection.never.{promise.id}")
         for recipient in ctx.policy.recipients.values():
             for regime, ground in recipient.ground.items():
                 if ground in promise.things.get("grounds", ()):
                     path = ("recipients", "recipients", recipient.id, "ground", regime)
-                    yield from ctx.say("PP116", path, value=ground, key=promise.id)
+                    yield from ctx.say("PP116", path, value=ground, clause=f"collection.never.{promise.id}")
 
 
 def stated_somewhere(ctx: Context) -> Iterator[Finding]:

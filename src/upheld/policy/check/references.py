@@ -11,6 +11,10 @@ from upheld.policy.findings import Finding, clause_id
 
 RESERVED = frozenset({"stated", "everyone", "all", "none", "self", "data"})
 
+_KINDS = {
+    "fields": "field", "purposes": "purpose", "situations": "situation", "channels": "channel", "subjects": "subject",
+    "recipients": "recipient", "services": "service", "bases": "basis", "kinds": "right", "categories": "category",
+}  # fmt: skip
 _DECLARED = {
     "fields": ("collection", "fields"),
     "purposes": ("collection", "purposes"),
@@ -34,7 +38,8 @@ def known_ids(ctx: Context) -> Iterator[Finding]:
         if reference.id not in known and reference.id not in reference.also:
             found = difflib.get_close_matches(reference.id, sorted(known), n=1)
             suggestion = found[0] if found else ""
-            yield from ctx.say("PP007", reference.path, value=reference.id, suggestion=suggestion)
+            kind = _KINDS[reference.kind]
+            yield from ctx.say("PP007", reference.path, kind=kind, value=reference.id, suggestion=suggestion)
 
 
 def _declared(ctx: Context, kind: str) -> set[str]:
@@ -49,8 +54,9 @@ def purposes_of_bases(ctx: Context) -> Iterator[Finding]:
         if name not in ctx.policy.purposes:
             found = difflib.get_close_matches(name, list(ctx.policy.purposes), n=1)
             yield from ctx.say(
-                "PP007", ("basis", "purposes", name), at_key=True, value=name, suggestion=found[0] if found else ""
-            )
+                "PP007", ("basis", "purposes", name), at_key=True, kind="purpose", value=name,
+                suggestion=found[0] if found else "",
+            )  # fmt: skip
 
 
 def packs_known(ctx: Context) -> Iterator[Finding]:
@@ -60,9 +66,10 @@ def packs_known(ctx: Context) -> Iterator[Finding]:
         pack = ctx.law.packs.get(name)
         if pack is None:
             found = difflib.get_close_matches(name, list(ctx.law.packs), n=1)
-            yield from ctx.say("PP007", path, value=name, suggestion=found[0] if found else "")
-        elif not pack.holds(ctx.as_of):
-            yield from ctx.say("PP018", path, value=name, rule=name)
+            yield from ctx.say("PP007", path, kind="pack", value=name, suggestion=found[0] if found else "")
+        elif not pack.in_force.holds(ctx.as_of):
+            detail = {"proposed": "proposal", "enacted": "enacted"}.get(pack.status, "ended")
+            yield from ctx.say("PP018", path, pack=name, date=ctx.as_of, detail=detail)
 
 
 def areas_known(ctx: Context) -> Iterator[Finding]:
@@ -85,7 +92,8 @@ def reserved_ids(ctx: Context) -> Iterator[Finding]:
             name, clause = str(path[-1]), clause_id(path)
             taken = seen.get(clause)
             if name in RESERVED or name in words or (taken is not None and taken != ".".join(path)):
-                yield from ctx.say("PP020", path, at_key=True, value=name, detail=taken or "")
+                detail = "clash" if taken is not None else "reserved"
+                yield from ctx.say("PP020", path, at_key=True, value=name, detail=detail)
             seen.setdefault(clause, ".".join(path))
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from upheld.policy.check.context import Context
-from upheld.policy.findings import Finding
+from upheld.policy.findings import Finding, KeyPath
+from upheld.policy.model import End
 
 
 def clocks_start(ctx: Context) -> Iterator[Finding]:
@@ -15,9 +16,8 @@ def clocks_start(ctx: Context) -> Iterator[Finding]:
             continue
         written = ctx.value("retention", "subjects", kind.id) or {}
         path = ("retention", "subjects", kind.id)
-        lacks = "`starts`" if "period" in written else "`period`"
         at = (*path, "period") if "period" in written else path
-        yield from ctx.say("PP501", at, at_key="period" not in written, clause=f"retention.{kind.id}", kind=kind.id, key=lacks)
+        yield from ctx.say("PP501", at, at_key="period" not in written, clause=f"retention.{kind.id}", subject=kind.id)
 
 
 def ceiling(ctx: Context) -> Iterator[Finding]:
@@ -28,11 +28,16 @@ def ceiling(ctx: Context) -> Iterator[Finding]:
     for kind in ctx.policy.retention.kinds.values():
         if kind.ends and min(end.period.rough_days() for end in kind.ends) > top.period.rough_days():
             path = ("retention", "subjects", kind.id, "period")
-            yield from ctx.say("PP502", path, clause=f"retention.{kind.id}", kind=kind.id, value=str(top.period))
+            yield from _over(ctx, path, f"retention.{kind.id}", kind.ends, top)
     for place, rule in enumerate(ctx.policy.retention.rules):
         if rule.floor is None and any(end.period.rough_days() > top.period.rough_days() for end in rule.ends):
             path = ("retention", "rules", place, "period")
-            yield from ctx.say("PP502", path, kind=rule.id, value=str(top.period))
+            yield from _over(ctx, path, f"retention.rules.{rule.id}", rule.ends, top)
+
+
+def _over(ctx: Context, path: KeyPath, clause: str, ends: tuple[End, ...], top: End) -> Iterator[Finding]:
+    value = str(max(ends, key=lambda end: end.period.rough_days()).period)
+    yield from ctx.say("PP502", path, clause=clause, value=value, expected=str(top.period))
 
 
 def connectors(ctx: Context) -> Iterator[Finding]:
@@ -41,7 +46,7 @@ def connectors(ctx: Context) -> Iterator[Finding]:
         connector = ctx.policy.evidence.of(f"services.{service.id}").get("connector", {})
         if connector.get("erase") is False:
             path = ("evidence", "clauses", f"services.{service.id}", "connector", "erase")
-            yield from ctx.say("PP503", path, clause=f"services.{service.id}", service=service.id)
+            yield from ctx.say("PP503", path, clause=f"services.{service.id}", service=service.id, items=["erase"])
 
 
 def longer_by_law(ctx: Context) -> Iterator[Finding]:
@@ -56,9 +61,8 @@ def longer_by_law(ctx: Context) -> Iterator[Finding]:
         }
         missing = [name for name, value in wanted.items() if not value]
         if missing:
-            items = ", ".join(f"`{name}`" for name in missing)
             path = ("retention", "longer_by_law", place)
-            yield from ctx.say("PP504", path, at_key=True, key=rule.id, items=items)
+            yield from ctx.say("PP504", path, at_key=True, clause=f"retention.longer_by_law.{rule.id}", items=missing)
 
 
 CHECKS = (clocks_start, ceiling, connectors, longer_by_law)

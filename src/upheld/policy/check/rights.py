@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from upheld.policy.check.context import Context
 from upheld.policy.findings import Finding
-from upheld.policy.law import fee
+from upheld.policy.law.fees import quote
 from upheld.policy.period import Period
 
 
@@ -15,33 +15,31 @@ def fee_shown(ctx: Context) -> Iterator[Finding]:
     fee_ = ctx.policy.rights.fee
     if fee_ is None or fee_.get("show", "total") != "net" or fee_.get("tax") != "excluded":
         return
-    right = next(iter(fee_.get("rights", ())), "access")
-    due = fee(str(fee_.get("regime", "jp")), right, fee_, ctx.as_of, law=ctx.law)
-    yield from ctx.say("PP601", ("rights", "fee", "show"), clause="rights.fee", total=f"{due.total:,}")
+    amount = int(fee_.get("amount", 0))
+    due = quote(amount, ctx.as_of)
+    yield from ctx.say("PP601", ("rights", "fee", "show"), clause="rights.fee", value=f"{amount:,}", total=f"{due.total:,}")
 
 
 def fee_allowed(ctx: Context) -> Iterator[Finding]:
     """Find fees for rights that have none (PP602)."""
     fee_ = ctx.policy.rights.fee or {}
     regime = fee_.get("regime")
-    allowed = {
-        str(word) for rule in ctx.rules("fee.allowed") if rule.regime == regime for word in rule.value.get("rights", ())
-    }
+    allowed = {word for rule in ctx.rules("fee.allowed") if rule.regime == regime for word in rule.words("rights")}
     for place, right in enumerate(fee_.get("rights", ())):
         if right not in allowed:
-            yield from ctx.say("PP602", ("rights", "fee", "rights", place), clause="rights.fee", kind=right)
+            yield from ctx.say("PP602", ("rights", "fee", "rights", place), clause="rights.fee", right=right, regimes=regime)
 
 
 def clocks(ctx: Context) -> Iterator[Finding]:
     """Find promises that are slower than the law (PP603)."""
     for rule in ctx.rules("request.target"):
         own = ctx.policy.rights.clocks.get(rule.regime, {})
-        longest = rule.value.get("days")
+        limit = Period.parse(rule.text("period") or "")
         for key in ("target", "period"):
             period = own.get(key)
-            if isinstance(period, Period) and isinstance(longest, int) and period.rough_days() > longest:
+            if isinstance(period, Period) and limit is not None and period.rough_days() > limit.rough_days():
                 path = ("rights", "clocks", rule.regime, key)
-                yield from ctx.say("PP603", path, clause="rights.clocks", value=str(period), days=str(longest))
+                yield from ctx.say("PP603", path, clause="rights.clocks", value=str(period), expected=str(limit))
 
 
 def kinds_given(ctx: Context) -> Iterator[Finding]:
@@ -49,11 +47,11 @@ def kinds_given(ctx: Context) -> Iterator[Finding]:
     for rule in ctx.rules("rights.kinds"):
         if rule.regime not in ctx.policy.reach:
             continue
-        for name in rule.value:
+        for name in rule.words("kinds"):
             right = ctx.policy.rights.kinds.get(name)
             if right is None or rule.regime not in right.regimes and "all" not in right.regimes.values():
                 path = ("rights", "kinds", name) if right else ("rights", "kinds")
-                yield from ctx.say("PP604", path, at_key=True, clause=f"rights.{name}", kind=name, regimes=rule.regime)
+                yield from ctx.say("PP604", path, at_key=True, clause=f"rights.{name}", right=name, regimes=rule.regime)
 
 
 def one_level(ctx: Context) -> Iterator[Finding]:
@@ -64,10 +62,9 @@ def one_level(ctx: Context) -> Iterator[Finding]:
     for name in ctx.policy.rights.kinds:
         where = [level for level, names in levels.items() if level != "was" and name in names]
         if len(where) != 1:
-            detail = " and ".join(f"`{level}`" for level in where) or "none"
-            yield from ctx.say(
-                "PP610", ("rights", "identity", "levels"), at_key=True, clause="rights.identity", kind=name, detail=detail
-            )
+            path = ("rights", "identity", "levels")
+            detail = "several" if where else "none"
+            yield from ctx.say("PP610", path, at_key=True, clause="rights.identity", right=name, detail=detail)
 
 
 CHECKS = (fee_shown, fee_allowed, clocks, kinds_given, one_level)

@@ -16,11 +16,11 @@ def responsible(ctx: Context) -> Iterator[Finding]:
         return
     if named:
         path = ("security", "measures", named[1].id, "responsible_person")
-        yield from ctx.say("PP301", path, at_key=True, clause="security.responsible_person", measure=named[1].id)
+        yield from ctx.say("PP301", path, at_key=True)
         return
     first = next(iter(ctx.policy.measures), None)
     path = ("security", "measures", first) if first else ("security",)
-    yield from ctx.say("PP301", path, at_key=True, measure=first or "")
+    yield from ctx.say("PP301", path, at_key=True)
 
 
 def country_sheets(ctx: Context) -> Iterator[Finding]:
@@ -29,12 +29,12 @@ def country_sheets(ctx: Context) -> Iterator[Finding]:
         sheet = ctx.policy.countries.get(country)
         due = ctx.policy.evidence.of(f"country.{country}").get("next")
         if sheet is None:
-            yield from ctx.say("PP303", path, clause=f"country.{country}", country=country, detail="no sheet")
+            yield from ctx.say("PP303", path, clause=f"country.{country}", country=country, detail="no_sheet")
         elif not isinstance(due, date):
-            yield from ctx.say("PP303", path, clause=f"country.{country}", country=country, detail="no assessment")
+            yield from ctx.say("PP303", path, clause=f"country.{country}", country=country, detail="no_assessment")
         elif due < ctx.as_of:
             where = ("evidence", "clauses", f"country.{country}", "next")
-            yield from ctx.say("PP303", where, clause=f"country.{country}", country=country, detail=f"due {due}")
+            yield from ctx.say("PP303", where, clause=f"country.{country}", country=country, detail="overdue")
 
 
 def foreign_countries(ctx: Context) -> dict[str, tuple[str | int, ...]]:

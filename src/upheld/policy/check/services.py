@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Iterator, Mapping
 from datetime import date
 from typing import Any
 
 from upheld.policy.check.context import Context
 from upheld.policy.findings import Finding
-from upheld.policy.law import adequate
-from upheld.policy.model import Service
+from upheld.policy.law import area_contains
+from upheld.policy.law.adequacy import DpfEvidence, adequate
+from upheld.policy.model import Service, Situation
 
 POSITIONS = ("domestic", "not_handled", "designated", "equivalent_system", "consent")
 AREA_OF = {"eea": "EEA", "uk": "GB", "jp": "JP"}
@@ -22,15 +24,19 @@ def positions(ctx: Context) -> Iterator[Finding]:
         path = ("services", "services", service.id)
         position = service.transfer.get("jp")
         if position is None:
-            if any(country != home for country in service.countries):
+            abroad = next((country for country in service.countries if country != home), None)
+            if abroad is not None:
                 at = (*path, "transfer") if service.transfer else path
-                yield from ctx.say("PP401", at, at_key=True, service=service.id, clause=f"services.{service.id}.transfer")
+                clause = f"services.{service.id}.transfer"
+                yield from ctx.say("PP401", at, at_key=True, service=service.id, country=abroad, clause=clause)
         elif position not in POSITIONS:
-            yield from ctx.say("PP401", (*path, "transfer", "jp"), service=service.id)
+            at = (*path, "transfer", "jp")
+            yield from ctx.say("PP007", at, kind="mechanism", value=position, suggestion="")
         elif position == "not_handled":
             proof = ctx.policy.evidence.of(f"services.{service.id}").get("not_handled", {})
-            if not (proof.get("clause") and proof.get("access_control")):
-                yield from ctx.say("PP414", (*path, "transfer", "jp"), service=service.id)
+            missing = [name for name in ("clause", "access_control") if not proof.get(name)]
+            if missing:
+                yield from ctx.say("PP414", (*path, "transfer", "jp"), service=service.id, items=missing)
 
 
 def mechanisms(ctx: Context) -> Iterator[Finding]:
@@ -45,9 +51,8 @@ def mechanisms(ctx: Context) -> Iterator[Finding]:
                     lacking.setdefault(country, []).append(regime)
         for country, regimes in lacking.items():
             at = (*path, "transfer") if service.transfer else path
-            words = ", ".join(f"`{regime}`" for regime in regimes)
             yield from ctx.say(
-                "PP402", at, at_key=True, service=service.id, country=country, regimes=words,
+                "PP402", at, at_key=True, service=service.id, country=country, regimes=regimes,
                 clause=f"services.{service.id}.transfer",
             )  # fmt: skip
         for regime in ctx.asking("transfer.mechanism"):
@@ -58,52 +63,64 @@ def mechanisms(ctx: Context) -> Iterator[Finding]:
 
 def _carried(ctx: Context, service: Service, regime: str, country: str) -> bool:
     area = AREA_OF.get(regime, regime)
-    if ctx.law.area_contains(area, country):
-        return True
-    entry = adequate(area, country, ctx.as_of, law=ctx.law)
-    if entry is None:
-        return False
-    if country == "US":
-        dpf = ctx.policy.evidence.of(f"services.{service.id}").get("dpf", {})
-        return _fresh(ctx, dpf) and (regime != "uk" or bool(dpf.get("uk_extension")))
-    return True
+    dpf = ctx.policy.evidence.of(f"services.{service.id}").get("dpf", {})
+    checked = dpf.get("checked_on")
+    seen = (
+        DpfEvidence(checked, frozenset(dpf.get("covers", ())), bool(dpf.get("uk_extension")))
+        if isinstance(checked, date)
+        else None
+    )
+    applicants = any(s.subject == "candidate" for s in ctx.policy.situations.values() if _serves(service, s))
+    return area_contains(area, country, ctx.law) or bool(
+        adequate(area, country, ctx.as_of, dpf=seen, human_resources=applicants)
+    )
+
+
+def _serves(service: Service, situation: Situation) -> bool:
+    return bool(set(service.purposes) & set(situation.purpose_ids))
 
 
 def _fresh(ctx: Context, dpf: Mapping[str, Any]) -> bool:
     checked = dpf.get("checked_on")
-    return isinstance(checked, date) and (ctx.as_of - checked).days <= _max_age(ctx)
+    return isinstance(checked, date) and 0 <= (ctx.as_of - checked).days <= _max_age(ctx)
 
 
 def _max_age(ctx: Context) -> int:
-    return max((int(rule.value.get("max_age_days", 90)) for rule in ctx.rules("transfer.dpf")), default=90)
+    return min((days for rule in ctx.rules("transfer.dpf") if (days := rule.number("max_age_days"))), default=90)
+
+
+def _grace(ctx: Context) -> int:
+    return min((days for rule in ctx.rules("processor.review") if (days := rule.number("grace_days"))), default=30)
 
 
 def _chosen(ctx: Context, service: Service, regime: str, chosen: str) -> Iterator[Finding]:
     path = ("services", "services", service.id, "transfer", regime)
     evidence = ctx.policy.evidence.of(f"services.{service.id}")
     if chosen not in ctx.policy.mechanisms:
-        yield from ctx.say("PP007", path, value=chosen, suggestion=", ".join(ctx.policy.mechanisms))
+        suggestion = next(iter(difflib.get_close_matches(chosen, list(ctx.policy.mechanisms), n=1)), "")
+        yield from ctx.say("PP007", path, kind="mechanism", value=chosen, suggestion=suggestion)
     elif regime == "uk" and chosen == "scc":
         yield from ctx.say("PP405", path, service=service.id)
     elif ctx.policy.mechanisms[chosen].approval and not evidence.get("approval", {}).get("id"):
-        yield from ctx.say("PP413", path, service=service.id)
+        yield from ctx.say("PP413", path, service=service.id, mechanism=chosen)
 
 
 def clause_modules(ctx: Context) -> Iterator[Finding]:
     """Find standard clauses of a module that fits no processor (PP404)."""
-    allowed = {str(word) for rule in ctx.rules("transfer.mechanism") for word in rule.value.get("modules", ("2", "3"))}
+    allowed = {word for rule in ctx.rules("transfer.mechanism") for word in rule.words("modules")}
     for service in ctx.policy.services.values():
         module = ctx.policy.evidence.of(f"services.{service.id}").get("scc", {}).get("module")
         if module is not None and module not in allowed:
             path = ("evidence", "clauses", f"services.{service.id}", "scc", "module")
-            yield from ctx.say("PP404", path, clause=f"services.{service.id}", service=service.id, value=module)
+            clause = f"services.{service.id}"
+            yield from ctx.say("PP404", path, clause=clause, service=service.id, value=module, expected=sorted(allowed))
 
 
 def standing_mechanisms(ctx: Context) -> Iterator[Finding]:
     """Find derogations dressed as standing mechanisms (PP415)."""
     for name in ctx.policy.mechanisms:
         if name.startswith("derogation") or name.endswith("_49"):
-            yield from ctx.say("PP415", ("transfers", "mechanisms", name), at_key=True, value=name)
+            yield from ctx.say("PP415", ("transfers", "mechanisms", name), at_key=True, mechanism=name)
 
 
 def support(ctx: Context) -> Iterator[Finding]:
@@ -121,8 +138,10 @@ def certification(ctx: Context) -> Iterator[Finding]:
         dpf = ctx.policy.evidence.of(f"services.{service.id}").get("dpf")
         if dpf is not None and not _fresh(ctx, dpf):
             path = ("evidence", "clauses", f"services.{service.id}", "dpf", "checked_on")
-            days = str(_max_age(ctx))
-            yield from ctx.say("PP406", path, clause=f"services.{service.id}", service=service.id, days=days)
+            checked = dpf.get("checked_on")
+            detail = "future" if isinstance(checked, date) and checked > ctx.as_of else "stale"
+            params = {"service": service.id, "days": _max_age(ctx), "date": checked or "", "detail": detail}
+            yield from ctx.say("PP406", path, clause=f"services.{service.id}", **params)
 
 
 def purposes_served(ctx: Context) -> Iterator[Finding]:
@@ -144,7 +163,7 @@ def purposes_served(ctx: Context) -> Iterator[Finding]:
 
 def contracts(ctx: Context) -> Iterator[Finding]:
     """Ask what a contract with a processor must hold (PP410), and for a contract, not a notice (PP412)."""
-    letters = {str(word) for rule in ctx.rules("processor.contract") for word in rule.value.get("letters", ())}
+    letters = {word for rule in ctx.rules("processor.contract") for word in rule.words("letters")}
     for service in ctx.policy.services.values():
         if service.operator == "self":
             continue
@@ -155,7 +174,7 @@ def contracts(ctx: Context) -> Iterator[Finding]:
         missing = sorted(letters - set(agreed)) if agreed != "all" else []
         if missing:
             at = (*path, "art28") if agreed else ("services", "services", service.id)
-            items = ", ".join(f"({letter})" for letter in missing)
+            items = [f"({letter})" for letter in missing]
             yield from ctx.say("PP410", at, at_key=not agreed, clause=clause, service=service.id, items=items)
         document = contract.get("document", "")
         if document.startswith(("http://", "https://")):
@@ -169,7 +188,7 @@ def reviews(ctx: Context) -> Iterator[Finding]:
         if due is not None and due < ctx.as_of:
             path = ("evidence", "clauses", f"services.{service.id}", "review", "next")
             yield from ctx.say(
-                "PP411", path, clause=f"services.{service.id}", service=service.id, until=str(due), days="30"
+                "PP411", path, clause=f"services.{service.id}", service=service.id, date=due, days=_grace(ctx)
             )
 
 

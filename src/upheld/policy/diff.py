@@ -1,0 +1,245 @@
+"""Compare two compiled versions clause by clause and say, for each change, what kind of change it is.
+
+Classes follow the key table: column `worse` names the class of a change towards less protection, the
+opposite direction is narrowing. Where judgement is needed (the text of a purpose) a person signs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from upheld.policy import keys
+from upheld.policy.findings import KeyPath, clause_id
+from upheld.policy.keys import Key, Spec
+from upheld.policy.model import CompiledPolicy
+from upheld.policy.period import Period
+
+CLASSES = (
+    "wording", "narrowing", "within_relevance", "longer_period", "less_protection", "new_field", "new_country",
+    "new_recipient", "beyond",
+)  # fmt: skip
+"""Diff classes from the mildest to the strictest; the strictest of a version leads."""
+
+_CLASS_OF = {
+    "w": "wording", "x": "within_relevance", "b": "beyond", "f": "new_field", "r": "new_recipient",
+    "c": "new_country", "l": "longer_period", "p": "less_protection",
+}  # fmt: skip
+
+_ADDED = {
+    "collection.fields": "f", "collection.purposes": "b", "collection.situations": "f", "collection.never": "narrowing",
+    "services.services": "r", "recipients.recipients": "r", "cookies.tags": "r", "cookies.categories": "w",
+    "security.measures": "narrowing", "rights.kinds": "narrowing", "rights.refusals": "p",
+    "retention.subjects": "w", "retention.rules": "l", "retention.longer_by_law": "l", "retention.starts": "w",
+    "transfers.mechanisms": "w", "basis.bases": "w", "basis.purposes": "b", "notice.channels": "w",
+    "notice.scripts": "w", "statements.statements": "w", "policy.joint_controllers": "r", "country": "narrowing",
+    "amendment.classes": "narrowing", "evidence.roles": "p",
+}  # fmt: skip
+_DROPPED = {
+    "collection.never": "b", "security.measures": "p", "rights.kinds": "p", "rights.refusals": "narrowing",
+    "statements.statements": "x", "transfers.mechanisms": "w", "cookies.categories": "w", "basis.bases": "w",
+    "basis.purposes": "b", "notice.channels": "w", "notice.scripts": "w", "retention.starts": "w",
+    "retention.subjects": "l", "amendment.classes": "p", "country": "c",
+}  # fmt: skip
+
+_ORDER: Mapping[str, tuple[str, ...]] = {
+    "act": ("none", "on_page", "link", "send_marketing"),
+    "output": ("aggregate", "pseudonymised", "records"),
+    "fires": ("after_consent", "notice_and_opt_out", "at_once"),
+    "gpc": ("stops", "honoured", "runs", "ignored"),
+    "recipient_links_to_person": ("yes", "unknown", "no"),
+    "proof": ("statute", "consent_record", "contract_or_request", "assessment", "nothing"),
+    "notice": ("before_submit", "first_open", "script", "handout", "sign", "tags", "source"),
+    "human_review": ("always", "on_request"),
+    "marketing": ("at_once", "review"),
+    "tax": ("included", "excluded"),
+    "show": ("total", "net"),
+}
+"""Words of a key from the more protective to the less protective."""
+
+_WORSE_WHEN_NO = frozenset({
+    "as_easy_as_giving", "named", "opt_out", "approval", "details_on_request", "direct", "offered", "keep_verdict",
+    "mail", "form", "automatic_answer",
+})  # fmt: skip
+_WORSE_WHEN_FEWER = frozenset({"languages", "packs", "parts", "ask", "applies_to", "covers", "screen"})
+_WORSE_WHEN_SMALLER = frozenset({"min_cell", "age_below", "acknowledge"})
+_LEVELS = ("ticket", "mailbox", "match", "account", "document")
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One change: where, of which class, and what stood there before and after (None: nothing)."""
+
+    path: KeyPath
+    clause: str
+    diff_class: str
+    before: Any
+    after: Any
+
+    @property
+    def rank(self) -> int:
+        """Give the place of the class among the classes, the strictest highest."""
+        return CLASSES.index(self.diff_class)
+
+
+def diff(old: CompiledPolicy, new: CompiledPolicy) -> tuple[Change, ...]:
+    """Compare two versions; the strictest changes come first, then the order of the folder."""
+    found: list[Change] = []
+    for section in keys.SECTIONS:
+        if section == "mappings":
+            continue
+        before, after = old.values.get(section, {}), new.values.get(section, {})
+        if section == "evidence":
+            before, after = ({"roles": part.get("roles", {})} for part in (before, after))
+        found.extend(_compare((section,), before, after, keys.tree(section)))
+    return tuple(sorted(found, key=lambda change: -change.rank))
+
+
+def leading(changes: tuple[Change, ...]) -> str | None:
+    """Give the strictest class of a list of changes, None where nothing changed."""
+    return max(changes, key=lambda change: change.rank).diff_class if changes else None
+
+
+def _compare(path: KeyPath, old: Any, new: Any, spec: Spec) -> Iterator[Change]:
+    if old == new:
+        return
+    if path[-2:] == ("identity", "levels"):
+        yield from _levels(path, old or {}, new or {})
+        return
+    if spec.key is not None and spec.key.type != "map" and not (isinstance(old, Mapping) and spec.wildcard):
+        yield from _leaf(path, old, new, spec.key)
+        return
+    before, after = _named(old), _named(new)
+    for name in dict.fromkeys((*before, *after)):
+        child = _child(spec, name)
+        if child is None:
+            continue
+        at = (*path, name)
+        a, b = before.get(name), after.get(name)
+        group = ".".join(str(step) for step in path)
+        whole = name not in spec.children and (a is None or b is None)
+        if whole and group in (_ADDED if a is None else _DROPPED | dict.fromkeys(_ADDED, "narrowing")):
+            letter = _ADDED[group] if a is None else _DROPPED.get(group, "narrowing")
+            yield Change(at, clause_id(at), _CLASS_OF.get(letter, letter), a, b)
+        else:
+            yield from _compare(at, a, b, child)
+
+
+def _named(value: Any) -> Mapping[str, Any]:
+    """See a list of things with ids as a mapping, so that order alone is no change."""
+    if isinstance(value, Mapping):
+        return value
+    if isinstance(value, tuple) and all(isinstance(item, Mapping) for item in value):
+        return {str(item.get("id", place)): item for place, item in enumerate(value)}
+    return {}
+
+
+def _child(spec: Spec, name: str) -> Spec | None:
+    if name in spec.children:
+        return spec.children[name]
+    if spec.wildcard:
+        return spec.wildcard[1]
+    return spec.item
+
+
+def _leaf(path: KeyPath, old: Any, new: Any, key: Key) -> Iterator[Change]:
+    letter = key.worse
+    if letter == "-" or path[-1] == "was":
+        return
+    clause = clause_id(path)
+    if key.type == "stated:purposes":
+        yield from _stated(path, old or (), new or ())
+        return
+    if isinstance(old, tuple) or isinstance(new, tuple):
+        yield from _lists(path, key, old, new)
+        return
+    if letter in "wx":
+        yield Change(path, clause, _CLASS_OF[letter], old, new)
+        return
+    worse = _is_worse(str(path[-1]), path, old, new, letter)
+    yield Change(path, clause, _CLASS_OF[letter] if worse else "narrowing", old, new)
+
+
+def _is_worse(name: str, path: KeyPath, old: Any, new: Any, letter: str) -> bool:
+    """Tell whether a change goes towards less protection; where nothing tells, it counts as worse."""
+    if "fires" in path:
+        name = "fires"
+    if isinstance(old, Period) or isinstance(new, Period):
+        return _longer(path, old, new)
+    if isinstance(old, bool) or isinstance(new, bool):
+        return (new is not True) if name in _WORSE_WHEN_NO else new is True
+    if isinstance(old, int) or isinstance(new, int):
+        smaller = (new or 0) < (old or 0)
+        return smaller if name in _WORSE_WHEN_SMALLER else not smaller
+    order = _ORDER.get(name)
+    if order is not None and (old in order or new in order):
+        first = order.index(old) if old in order else 0
+        second = order.index(new) if new in order else 0
+        return second > first
+    if old is None:
+        return letter not in "p"
+    return True
+
+
+def _longer(path: KeyPath, old: Any, new: Any) -> bool:
+    if "notice_period" in path:
+        old, new = new, old
+    before = old.rough_days() if isinstance(old, Period) else 0 if "notice_period" in path else 10**6
+    after = new.rough_days() if isinstance(new, Period) else 0 if "notice_period" in path else 10**6
+    return after > before
+
+
+def _stated(path: KeyPath, old: tuple[Any, ...], new: tuple[Any, ...]) -> Iterator[Change]:
+    """Compare the purposes of a situation; an act that reaches further is beyond."""
+    before, after = dict(old), dict(new)
+    order = _ORDER["act"]
+    for name in dict.fromkeys((*before, *after)):
+        at = (*path, name)
+        if name not in before:
+            yield Change(at, clause_id(at), "beyond", None, name)
+        elif name not in after:
+            yield Change(at, clause_id(at), "narrowing", name, None)
+        elif before[name] != after[name]:
+            a, b = before[name] or order[-1], after[name] or order[-1]
+            worse = order.index(b) > order.index(a)
+            yield Change((*at, "act"), clause_id(at), "beyond" if worse else "narrowing", a, b)
+
+
+def _levels(path: KeyPath, old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Change]:
+    """Compare the proof asked for each right; a stricter proof is less protection."""
+    before = {right: place for place, level in enumerate(_LEVELS) for right in old.get(level, ())}
+    after = {right: place for place, level in enumerate(_LEVELS) for right in new.get(level, ())}
+    for right in dict.fromkeys((*before, *after)):
+        a, b = before.get(right), after.get(right)
+        if a != b:
+            worse = a is not None and b is not None and b > a
+            words = tuple(None if place is None else _LEVELS[place] for place in (a, b))
+            yield Change((*path, right), clause_id(path), "less_protection" if worse else "narrowing", *words)
+
+
+def _lists(path: KeyPath, key: Key, old: Any, new: Any) -> Iterator[Change]:
+    name = str(path[-1])
+    if name == "uses" and (old is None or new is None):
+        yield Change(path, clause_id(path), "beyond" if new is None else "narrowing", old, new)
+        return
+    if not isinstance(old, tuple) and old is not None or not isinstance(new, tuple) and new is not None:
+        wider = not isinstance(new, tuple) and new not in {"none", None}
+        if name == "applies_to":
+            wider = not wider
+        yield Change(path, clause_id(path), _CLASS_OF[key.worse] if wider else "narrowing", old, new)
+        return
+    before, after = old or (), new or ()
+    gained = [item for item in after if item not in before]
+    lost = [item for item in before if item not in after]
+    worse, better = (lost, gained) if name in _WORSE_WHEN_FEWER else (gained, lost)
+    if path[0] == "collection" and path[1] == "never":
+        worse, better = better, worse
+    for item in worse:
+        at = (*path, str(item))
+        yield Change(at, clause_id(at), _CLASS_OF[key.worse], *((None, item) if item in gained else (item, None)))
+    for item in better:
+        at = (*path, str(item))
+        yield Change(at, clause_id(at), "narrowing", *((None, item) if item in gained else (item, None)))
+    if not gained and not lost:
+        yield Change(path, clause_id(path), "wording", old, new)
