@@ -123,28 +123,29 @@ def _regime_of_citation(text: str) -> set[str]:
 
 def _accept(ctx: Context, found: list[Finding]) -> tuple[list[Finding], list[Finding]]:
     """Take out what someone accepted by name; an acceptance that ended or fits nothing is a finding itself."""
-    open_, accepted = list(found), []
+    open_, accepted = list(found), list[Finding]()
     for place, entry in enumerate(ctx.policy.evidence.accept):
         path = ("evidence", "accept", place)
         code, at, until = entry.get("code", ""), entry.get("at", ""), entry.get("until")
+        names = {"code": code, "clause": at, "until": until}
         acceptance = Acceptance(code, at, entry.get("reason", {}), entry.get("who", ""), str(until))
         if not isinstance(until, date):
             continue
         if until < ctx.as_of:
-            open_.append(_own(ctx, "PP016", (*path, "until"), code=code, until=until, clause=at, detail="ended"))
+            open_.append(_own(ctx, "PP016", (*path, "until"), {**names, "detail": "ended"}))
             continue
         if (until - ctx.as_of).days > LONGEST_ACCEPTANCE_DAYS:
-            open_.append(_own(ctx, "PP016", (*path, "until"), code=code, until=until, clause=at, detail="too_far"))
+            open_.append(_own(ctx, "PP016", (*path, "until"), {**names, "detail": "too_far"}))
             continue
         mine = [f for f in open_ if f.code == code and f.clause == at and catalogue()[code].acceptable]
         if not mine:
-            open_.append(_own(ctx, "PP017", path, code=code, clause=at))
+            open_.append(_own(ctx, "PP017", path, {"code": code, "clause": at}))
         open_ = [f for f in open_ if f not in mine]
         accepted.extend(replace(finding, accepted=acceptance) for finding in mine)
     return open_, accepted
 
 
-def _own(ctx: Context, code: str, path: KeyPath, **params: Any) -> Finding:
+def _own(ctx: Context, code: str, path: KeyPath, params: Mapping[str, Any]) -> Finding:
     span = value_span(ctx.typed.folder.sections, path)
     return _settle(ctx, Finding(code, path, span, params, clause="evidence.accept"))
 

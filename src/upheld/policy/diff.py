@@ -178,7 +178,7 @@ def _is_worse(name: str, path: KeyPath, old: Any, new: Any, letter: str) -> bool
         second = order.index(new) if new in order else 0
         return second > first
     if old is None:
-        return letter not in "p"
+        return letter != "p"
     return True
 
 
@@ -223,7 +223,7 @@ def _lists(path: KeyPath, key: Key, old: Any, new: Any) -> Iterator[Change]:
     if name == "uses" and (old is None or new is None):
         yield Change(path, clause_id(path), "beyond" if new is None else "narrowing", old, new)
         return
-    if not isinstance(old, tuple) and old is not None or not isinstance(new, tuple) and new is not None:
+    if (not isinstance(old, tuple) and old is not None) or (not isinstance(new, tuple) and new is not None):
         wider = not isinstance(new, tuple) and new not in {"none", None}
         if name == "applies_to":
             wider = not wider

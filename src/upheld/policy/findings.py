@@ -38,6 +38,11 @@ class Span:
     end_col: int
 
 
+def freeze_params(params: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Turn lists into tuples, so that findings can be compared and told once."""
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in params.items()}
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
     """One finding: code, key path, place, the names its message needs, and the clause it belongs to.

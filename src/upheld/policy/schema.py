@@ -290,7 +290,7 @@ _SCALARS: Mapping[str, Callable[[str], Any]] = {
     "str": lambda text: _nfc(text).strip() or None,
     "id": lambda text: text if ID.fullmatch(text) else None,
     "int": lambda text: int(text) if re.fullmatch(r"\d{1,9}", text) else None,
-    "yn": lambda text: {"yes": True, "no": False}.get(text),
+    "yn": {"yes": True, "no": False}.get,
     "date": _date,
     "P": Period.parse,
     "cc": lambda text: text if _CC.fullmatch(text) else None,

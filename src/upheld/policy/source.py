@@ -196,11 +196,11 @@ class _Reader:
             return Map({}, Span(self.name, 1, 1, 1, 2))
         return tree
 
-    def span(self, event: yaml.Event) -> Span:
+    def span(self, event: Any) -> Span:
         a, b = event.start_mark, event.end_mark
         return Span(self.name, a.line + 1, a.column + 1, b.line + 1, b.column + 1)
 
-    def node(self, event: yaml.Event, events: Iterator[yaml.Event], depth: int) -> Node:
+    def node(self, event: Any, events: Iterator[yaml.Event], depth: int) -> Node:
         self.nodes += 1
         kind = type(event)
         if kind is yaml.AliasEvent:
@@ -219,7 +219,7 @@ class _Reader:
             return self.sequence(event, events, depth)
         return self.mapping(event, events, depth)
 
-    def sequence(self, start: yaml.Event, events: Iterator[yaml.Event], depth: int) -> Seq:
+    def sequence(self, start: Any, events: Iterator[yaml.Event], depth: int) -> Seq:
         items: list[Node] = []
         for event in events:
             if type(event) is yaml.SequenceEndEvent:
@@ -227,7 +227,7 @@ class _Reader:
             items.append(self.node(event, events, depth + 1))
         raise yaml.YAMLError
 
-    def mapping(self, start: yaml.Event, events: Iterator[yaml.Event], depth: int) -> Map:
+    def mapping(self, start: Any, events: Iterator[yaml.Event], depth: int) -> Map:
         entries: dict[str, tuple[Span, Node]] = {}
         for event in events:
             if type(event) is yaml.MappingEndEvent:
@@ -245,7 +245,7 @@ class _Reader:
                 entries[key.value] = (key.span, value)
         raise yaml.YAMLError
 
-    def _join(self, start: yaml.Event, end: yaml.Event) -> Span:
+    def _join(self, start: Any, end: Any) -> Span:
         a, b = start.start_mark, end.end_mark
         return Span(self.name, a.line + 1, a.column + 1, b.line + 1, b.column + 1)
 
@@ -317,8 +317,9 @@ def value_span(tree: Mapping[str, Map], path: KeyPath) -> Span | None:
 def _locate(tree: Mapping[str, Map], path: KeyPath, *, key: bool) -> Span | None:
     if not path or path[0] not in tree:
         return None
-    node: Node = tree[str(path[0])]
-    found = node.entries[""][0] if "" in node.entries else node.span
+    top = tree[str(path[0])]
+    node: Node = top
+    found = top.entries[""][0] if "" in top.entries else top.span
     for step in path[1:]:
         if isinstance(node, Map) and str(step) in node.entries:
             key_at, node = node.entries[str(step)]
@@ -334,6 +335,5 @@ def _locate(tree: Mapping[str, Map], path: KeyPath, *, key: bool) -> Span | None
 def _item_span(node: Node) -> Span:
     """Point at a list item: a map item by its first key, so that the caret stays on one line."""
     if isinstance(node, Map) and node.entries:
-        first = next(iter(node.entries.values()))[0]
-        return first
+        return next(iter(node.entries.values()))[0]
     return node.span

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from upheld.policy.check.context import Context
 from upheld.policy.decide import asks_basis, basis_in
-from upheld.policy.findings import Finding
+from upheld.policy.findings import Finding, KeyPath
 
 OPEN_ENDED = {
     "en": re.compile(r"\betc\b\.?|\band so (?:on|forth)\b|\band the like\b|\bsuch as\b(?!.*\bonly\b)|\bor similar\b"),
@@ -71,9 +71,9 @@ def assessments(ctx: Context) -> Iterator[Finding]:
             if regime in ctx.asking("basis.assessment") and not _assessed(ctx, line.purpose):
                 yield from ctx.say("PP204", (*path, regime), purpose=line.purpose, regimes=[regime])
         if named and (line.interest not in named):
-            at = (*path, "interest") if line.interest else path
-            params = {"value": line.interest or "", "items": sorted(named), "purpose": line.purpose}
-            yield from ctx.say("PP205", at, at_key=not line.interest, **params)
+            at: KeyPath = (*path, "interest") if line.interest else path
+            names = {"value": line.interest or "", "items": sorted(named), "purpose": line.purpose}
+            yield from ctx.say("PP205", at, at_key=not line.interest, names=names)
 
 
 def _assessed(ctx: Context, purpose: str) -> bool:

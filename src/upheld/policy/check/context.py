@@ -8,7 +8,7 @@ from datetime import date
 from typing import Any
 
 from upheld.policy.catalogue import catalogue
-from upheld.policy.findings import MAIN_LIST, Finding, KeyPath, clause_id
+from upheld.policy.findings import MAIN_LIST, Finding, KeyPath, clause_id, freeze_params
 from upheld.policy.law import Law, Rule
 from upheld.policy.model import CompiledPolicy
 from upheld.policy.schema import Typed
@@ -43,10 +43,18 @@ class Context:
         return tuple(regime for regime in self.policy.reach if regime in regimes)
 
     def say(
-        self, code: str, path: KeyPath, *, at_key: bool = False, clause: str = "", **params: Any
+        self,
+        code: str,
+        path: KeyPath,
+        *,
+        at_key: bool = False,
+        clause: str = "",
+        names: Mapping[str, Any] | None = None,
+        **params: Any,
     ) -> Iterator[Finding]:
         """Yield a finding at a key path, or nothing where no listed pack has the rule it reads.
 
+        `params` and `names` fill the message (`names` where a name is a word of Python or of this function);
         `clause` is worked out from the path unless given; `at_key` points at the key, not the value.
         """
         needed = catalogue()[code].rules
@@ -54,7 +62,7 @@ class Context:
             return
         locate = key_span if at_key else value_span
         span = locate(self.typed.folder.sections, path)
-        yield Finding(code, path, span, params, clause=clause or self.clause(path))
+        yield Finding(code, path, span, freeze_params({**params, **(names or {})}), clause=clause or self.clause(path))
 
     def clause(self, path: KeyPath) -> str:
         """Give the clause id of a path; a place in a list stands for the id written there."""

@@ -56,9 +56,9 @@ def procedures(ctx: Context) -> Iterator[Finding]:
     if ctx.published is None or ctx.published.promise_hash == ctx.policy.promise_hash:
         return
     for change, missing in open_steps(ctx.policy, ctx.published, steps_of(ctx)):
-        params = {"class": change.diff_class, "steps": missing, "version": ctx.published.version}
+        names = {"class": change.diff_class, "steps": missing, "version": ctx.published.version, "clause": change.clause}
         path = change.path if change.after is not None else change.path[:2]
-        yield from ctx.say("PP703", path, at_key=True, **{**params, "clause": change.clause})
+        yield from ctx.say("PP703", path, at_key=True, clause=change.clause, names=names)
 
 
 def steps_of(ctx: Context) -> dict[str, tuple[str, ...]]:

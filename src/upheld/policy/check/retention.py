@@ -31,8 +31,8 @@ def ceiling(ctx: Context) -> Iterator[Finding]:
             yield from _over(ctx, path, f"retention.{kind.id}", kind.ends, top)
     for place, rule in enumerate(ctx.policy.retention.rules):
         if rule.floor is None and any(end.period.rough_days() > top.period.rough_days() for end in rule.ends):
-            path = ("retention", "rules", place, "period")
-            yield from _over(ctx, path, f"retention.rules.{rule.id}", rule.ends, top)
+            at: KeyPath = ("retention", "rules", place, "period")
+            yield from _over(ctx, at, f"retention.rules.{rule.id}", rule.ends, top)
 
 
 def _over(ctx: Context, path: KeyPath, clause: str, ends: tuple[End, ...], top: End) -> Iterator[Finding]:

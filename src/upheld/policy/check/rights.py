@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from upheld.policy.check.context import Context
 from upheld.policy.findings import Finding
+from upheld.policy.law.adequacy import adequacy_table
 from upheld.policy.law.fees import quote
 from upheld.policy.period import Period
 
@@ -48,10 +49,20 @@ def kinds_given(ctx: Context) -> Iterator[Finding]:
         if rule.regime not in ctx.policy.reach:
             continue
         for name in rule.words("kinds"):
+            if name in rule.words("only_with_transfers") and not _reaches_abroad(ctx):
+                continue
             right = ctx.policy.rights.kinds.get(name)
-            if right is None or rule.regime not in right.regimes and "all" not in right.regimes.values():
+            if right is None or (rule.regime not in right.regimes and "all" not in right.regimes.values()):
                 path = ("rights", "kinds", name) if right else ("rights", "kinds")
                 yield from ctx.say("PP604", path, at_key=True, clause=f"rights.{name}", right=name, regimes=rule.regime)
+
+
+def _reaches_abroad(ctx: Context) -> bool:
+    """Safeguards can be asked for only where something leaves the controller's own area."""
+    home = adequacy_table().area_of(ctx.policy.controller.country)
+    places = [*(c for s in ctx.policy.services.values() for c in s.countries),
+              *(c for r in ctx.policy.recipients.values() for c in r.country)]  # fmt: skip
+    return any(adequacy_table().area_of(place) != home for place in places)
 
 
 def one_level(ctx: Context) -> Iterator[Finding]:

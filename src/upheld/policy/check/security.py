@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import date
 
 from upheld.policy.check.context import Context
-from upheld.policy.findings import Finding
+from upheld.policy.findings import Finding, KeyPath
 
 
 def responsible(ctx: Context) -> Iterator[Finding]:
@@ -15,11 +15,11 @@ def responsible(ctx: Context) -> Iterator[Finding]:
     if len(named) == 1:
         return
     if named:
-        path = ("security", "measures", named[1].id, "responsible_person")
-        yield from ctx.say("PP301", path, at_key=True)
+        second: KeyPath = ("security", "measures", named[1].id, "responsible_person")
+        yield from ctx.say("PP301", second, at_key=True)
         return
     first = next(iter(ctx.policy.measures), None)
-    path = ("security", "measures", first) if first else ("security",)
+    path: KeyPath = ("security", "measures", first) if first else ("security",)
     yield from ctx.say("PP301", path, at_key=True)
 
 
@@ -37,10 +37,10 @@ def country_sheets(ctx: Context) -> Iterator[Finding]:
             yield from ctx.say("PP303", where, clause=f"country.{country}", country=country, detail="overdue")
 
 
-def foreign_countries(ctx: Context) -> dict[str, tuple[str | int, ...]]:
+def foreign_countries(ctx: Context) -> dict[str, KeyPath]:
     """Give each foreign country reached, with the first place that names it."""
     home = ctx.policy.controller.country
-    found: dict[str, tuple[str | int, ...]] = {}
+    found: dict[str, KeyPath] = {}
     for measure in ctx.policy.measures.values():
         for place, country in enumerate(measure.countries):
             found.setdefault(country, ("security", "measures", measure.id, "countries", place))

@@ -8,7 +8,7 @@ from datetime import date
 from typing import Any
 
 from upheld.policy.check.context import Context
-from upheld.policy.findings import Finding
+from upheld.policy.findings import Finding, KeyPath
 from upheld.policy.law import area_contains
 from upheld.policy.law.adequacy import DpfEvidence, adequate
 from upheld.policy.model import Service, Situation
@@ -21,12 +21,12 @@ def positions(ctx: Context) -> Iterator[Finding]:
     """Ask for the Japanese position of each foreign hop (PP401) and what proves `not_handled` (PP414)."""
     home = ctx.policy.controller.country
     for service in ctx.policy.services.values():
-        path = ("services", "services", service.id)
+        path: KeyPath = ("services", "services", service.id)
         position = service.transfer.get("jp")
         if position is None:
             abroad = next((country for country in service.countries if country != home), None)
             if abroad is not None:
-                at = (*path, "transfer") if service.transfer else path
+                at: KeyPath = (*path, "transfer") if service.transfer else path
                 clause = f"services.{service.id}.transfer"
                 yield from ctx.say("PP401", at, at_key=True, service=service.id, country=abroad, clause=clause)
         elif position not in POSITIONS:
@@ -140,8 +140,8 @@ def certification(ctx: Context) -> Iterator[Finding]:
             path = ("evidence", "clauses", f"services.{service.id}", "dpf", "checked_on")
             checked = dpf.get("checked_on")
             detail = "future" if isinstance(checked, date) and checked > ctx.as_of else "stale"
-            params = {"service": service.id, "days": _max_age(ctx), "date": checked or "", "detail": detail}
-            yield from ctx.say("PP406", path, clause=f"services.{service.id}", **params)
+            names = {"service": service.id, "days": _max_age(ctx), "date": checked or "", "detail": detail}
+            yield from ctx.say("PP406", path, clause=f"services.{service.id}", names=names)
 
 
 def purposes_served(ctx: Context) -> Iterator[Finding]:
