@@ -14,6 +14,8 @@ import yaml
 
 from upheld.policy import catalogue as module
 from upheld.policy.catalogue import catalogue, citation_in, explain_markdown, explain_text, slots
+from upheld.policy.schema import type_folder
+from upheld.policy.source import read_folder
 
 FIRST = [
     *("PP001", "PP002", "PP004", "PP005", "PP006", "PP007", "PP016", "PP020"),
@@ -198,6 +200,29 @@ def test_examples_are_readable(name: str) -> None:
         assert loaded["section"] in SECTIONS
         assert len(loaded) > 1
     assert code.bad != code.good
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_examples_keep_to_the_key_table(name: str, tmp_path: Path) -> None:
+    """An example uses only keys and forms of the language, apart from the very thing that a wrong one shows."""
+    code = catalogue()[name]
+    regimes = ("jp", "eea", "uk")
+    frame = (
+        "section: policy\nlanguages: [en, ja]\nlaw: {reach: {jp: everyone, eea: everyone, uk: everyone}}\n"
+    )
+    for kind, example in (("bad", code.bad), ("good", code.good)):
+        folder = tmp_path / kind
+        folder.mkdir()
+        (folder / "example.yaml").write_text(example + "\n", encoding="utf-8")
+        if "reach:" not in example:
+            (folder / "frame.yaml").write_text(frame, encoding="utf-8")
+        read = read_folder(folder)
+        found = {finding.code for finding in [*read.findings, *type_folder(read, regimes).findings]}
+        shown = {name} if kind == "bad" else set()
+        if (name, kind) == ("PP202", "bad"):
+            shown |= {"PP005"}  # two bases can only be written as a list, which is the wrong form already
+        # an example is a fragment: keys, sections and texts that it does not need are left out
+        assert found - shown <= {"PP006", "PP014", "PP802"}, (kind, found)
 
 
 def test_severities_are_those_of_the_language() -> None:
