@@ -23,7 +23,9 @@ def tags(ctx: Context) -> Iterator[Finding]:
     """Ask what each tag sends and why (PP902), when it may fire (PP903, PP904), to whom (PP905), exempt how (PP906)."""
     for tag in ctx.policy.cookies.tags.values() if ctx.policy.cookies else ():
         path = ("cookies", "tags", tag.id)
-        missing = [name for name, value in (("content", tag.content), ("their_purpose", tag.their_purpose)) if not value]
+        asked = {word for rule in ctx.rules("tags.tell") for word in rule.words("items")}
+        told = {"content": tag.content, "their_purpose": tag.their_purpose}
+        missing = [name for name, value in told.items() if name in asked and not value]
         if missing:
             yield from ctx.say("PP902", path, at_key=True, tag=tag.id, items=missing)
         category = ctx.policy.cookies.categories.get(tag.category, {}) if ctx.policy.cookies else {}

@@ -77,7 +77,7 @@ def areas_known(ctx: Context) -> Iterator[Finding]:
     for regime, reach in ctx.policy.reach.items():
         areas: Iterable[str] = reach.get("area", ()) if isinstance(reach, Mapping) else ()
         for place, area in enumerate(areas):
-            if not ctx.law.is_area(area):
+            if not ctx.law.is_place(area):
                 yield from ctx.say("PP021", ("policy", "law", "reach", regime, "area", place), value=area)
 
 

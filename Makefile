@@ -1,0 +1,68 @@
+# upheld: the two commands are `make run` and `make test`.
+PYTHON ?= python3.11
+VENV   := .venv
+BIN    := $(VENV)/bin
+PORT   ?= 8765
+DATA   ?= data
+export PYTHONDONTWRITEBYTECODE ?=
+
+.PHONY: run test check bench docs setup lint types imports unit rows golden lock clean help
+
+help:            ## what can be asked for
+	@grep -hE '^[a-z-]+: .*##|^[a-z-]+:  +##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
+
+setup: .stamps/core  ## build .venv with what upheld itself needs
+
+.stamps/core: requirements/pdf.txt pyproject.toml
+	sh scripts/venv.sh $(PYTHON) $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/pdf.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@mkdir -p .stamps && touch $@
+
+run: setup       ## compile the reference policy, fill a data folder with sample people, serve on loopback
+	$(BIN)/upheld demo --port $(PORT) --data $(DATA)
+
+.stamps/test: requirements/test.txt .stamps/core
+	sh scripts/system.sh
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/test.txt
+	@mkdir -p .stamps && touch $@
+
+test: .stamps/test lint types imports unit  ## lint, types, import contract, clause map, tests, browser tests
+
+lint: .stamps/test
+	$(BIN)/ruff check src tests scripts benchmarks
+
+types: .stamps/test
+	$(BIN)/mypy
+
+imports: .stamps/test
+	$(BIN)/lint-imports
+
+unit: .stamps/test
+	$(BIN)/python -m pytest $(PYTEST)
+
+check: .stamps/test  ## the quick half of `make test`: no browser, no slow tests
+	$(BIN)/ruff check src tests scripts benchmarks
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m pytest -q -m "not browser and not slow"
+
+rows: .stamps/test   ## M01 to M98 with their tests and results
+	$(BIN)/python scripts/rows.py
+
+golden: .stamps/test ## write the golden cases again from their changes
+	$(BIN)/python scripts/golden.py
+
+bench: .stamps/test  ## ratios against a floor in the same run
+	$(BIN)/python -m benchmarks
+
+docs: .stamps/test   ## write the generated reference pages again
+	$(BIN)/python scripts/docs.py
+
+lock:            ## pin requirements again, with hashes and without addresses (needs uv)
+	for name in core pdf test; do \
+	  uv pip compile -q --upgrade --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
+	    --no-header requirements/$$name.in -o requirements/$$name.txt; done
+
+clean:
+	rm -rf $(VENV) .stamps build data .mypy_cache .ruff_cache .pytest_cache .hypothesis
