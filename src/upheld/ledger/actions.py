@@ -125,6 +125,10 @@ class Ledger:
         """Delete sealed bodies about a subject, of some shred classes or of all; leaves and proofs stay."""
         return store.drop_bodies(tx, subject, classes)
 
+    def body_classes(self, tx: sa.Connection, subject: bytes) -> set[str]:
+        """List the shred classes under which bodies about a subject are kept."""
+        return store.body_classes(tx, subject)
+
     # positions and checkpoints
 
     def integrate(self) -> int:

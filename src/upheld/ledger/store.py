@@ -201,6 +201,12 @@ def drop_bodies(tx: sa.Connection, subject: bytes, classes: Collection[str] | No
     return tx.execute(query).rowcount
 
 
+def body_classes(tx: sa.Connection, subject: bytes) -> set[str]:
+    """List the shred classes under which bodies about a subject are kept."""
+    query = sa.select(body.c.shred_class).where(body.c.subject == subject).distinct()
+    return set(tx.execute(query).scalars())
+
+
 def place(tx: sa.Connection, ids: Collection[bytes], first: int) -> None:
     """Give positions from `first` on to entries in the order of `ids`."""
     query = sa.update(entry).where(entry.c.id == sa.bindparam("of")).values(n=sa.bindparam("at"))

@@ -1,0 +1,60 @@
+"""Records: what is held about whom. Promises that a record opens only for what it was taken for, and that erased is gone.
+
+Two stores: `data` has sealed records under random subject numbers; `keys` has the keys and the blind index.
+"""
+
+from upheld.records.assembly import Holdings, open_holdings
+from upheld.records.erase import Erasing
+from upheld.records.index import identifier_kinds, normal_form
+from upheld.records.journal import Journal, JournalGapError, JournalLine
+from upheld.records.keyring import KeyGoneError, KeyRing
+from upheld.records.model import (
+    CLASS_IDENTITY,
+    Due,
+    Erasure,
+    Gone,
+    IdentifierSharedError,
+    Record,
+    RecordChangedError,
+    RecordsError,
+    RecordUnknownError,
+    Relation,
+    Standing,
+    Subject,
+    SubjectErasedError,
+    SubjectErasingError,
+)
+from upheld.records.root import Destroyed, FileRoot, RootError, RootProvider
+from upheld.records.vault import Vault
+
+__all__ = [
+    "CLASS_IDENTITY",
+    "Destroyed",
+    "Due",
+    "Erasing",
+    "Erasure",
+    "FileRoot",
+    "Gone",
+    "Holdings",
+    "IdentifierSharedError",
+    "Journal",
+    "JournalGapError",
+    "JournalLine",
+    "KeyGoneError",
+    "KeyRing",
+    "Record",
+    "RecordChangedError",
+    "RecordUnknownError",
+    "RecordsError",
+    "Relation",
+    "RootError",
+    "RootProvider",
+    "Standing",
+    "Subject",
+    "SubjectErasedError",
+    "SubjectErasingError",
+    "Vault",
+    "identifier_kinds",
+    "normal_form",
+    "open_holdings",
+]

@@ -1,0 +1,81 @@
+"""Sealing: AES-256-GCM with everything that decides a record's use bound into it; keys are passed in."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Callable
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from upheld.db import lp
+
+FORM = b"\x01"
+SCHEMA = b"\x01"
+"""Version of the bound data, the last byte of it."""
+
+
+class BrokenSealError(Exception):
+    """Sealed bytes do not open: they, their place or their key were changed."""
+
+
+def derive(key: bytes, label: str) -> bytes:
+    """Derive a subkey by HKDF-SHA256."""
+    return HKDF(algorithm=SHA256(), length=32, salt=None, info=label.encode()).derive(key)
+
+
+def bound(tenant: str, subject: bytes, item: bytes, place: str, situation: str = "", version: str = "") -> bytes:
+    """Give the data a seal is bound to: whose, which, where it stands, and for what it was taken."""
+    return lp(tenant, subject, item, place, situation, version) + SCHEMA
+
+
+def wrap(key: bytes, plain: bytes, aad: bytes, random: Callable[[int], bytes]) -> bytes:
+    """Seal a key under another."""
+    return seal(AESGCM(key), plain, aad, random)
+
+
+def seal(cipher: AESGCM, plain: bytes, aad: bytes, random: Callable[[int], bytes]) -> bytes:
+    """Give format byte, random nonce, ciphertext and tag: 29 bytes more than `plain`."""
+    nonce = random(12)
+    return FORM + nonce + cipher.encrypt(nonce, plain, aad)
+
+
+def unseal(cipher: AESGCM, sealed: bytes, aad: bytes) -> bytes:
+    """Open what `seal` made; raises BrokenSealError."""
+    if sealed[:1] != FORM or len(sealed) < 29:
+        raise BrokenSealError
+    try:
+        return cipher.decrypt(sealed[1:13], sealed[13:], aad)
+    except InvalidTag:
+        raise BrokenSealError from None
+
+
+class DataKey:
+    """One data key and its four subkeys, each made when first needed: record, body, salt, nonce."""
+
+    __slots__ = ("_body", "_key", "_nonce", "_record", "_salt")
+
+    def __init__(self, key: bytes) -> None:
+        """Hold the key."""
+        self._key = key
+        self._record: AESGCM | None = None
+        self._body: AESGCM | None = None
+        self._salt = b""
+        self._nonce = b""
+
+    def record(self) -> AESGCM:
+        """Give the cipher of records."""
+        if self._record is None:
+            self._record = AESGCM(derive(self._key, "record"))
+        return self._record
+
+    def body(self, entry_id: bytes) -> tuple[AESGCM, bytes, bytes]:
+        """Give cipher, salt and nonce of the body of one ledger entry; a body is written once, so is its nonce."""
+        if self._body is None:
+            self._salt, self._nonce = derive(self._key, "salt"), derive(self._key, "nonce")
+            self._body = AESGCM(derive(self._key, "body"))
+        salt = hmac.digest(self._salt, entry_id, hashlib.sha256)[:16]
+        return self._body, salt, hmac.digest(self._nonce, entry_id, hashlib.sha256)[:12]

@@ -1,0 +1,36 @@
+"""Rows of the data store as values."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import fields
+
+from upheld.records import store
+from upheld.records.model import Erasure, Record
+
+COLUMNS = tuple(field.name for field in fields(Record))
+"""Fields of a record; the table's columns carry the same keys."""
+
+
+def read_record(row: store.AnyRow) -> Record:
+    """Turn a row that begins with the record's columns into a record."""
+    named = dict(zip((column.key for column in store.record.c), row, strict=False))
+    return Record(**named)
+
+
+def read_erasure(row: store.AnyRow) -> Erasure:
+    """Turn a row into an erasure."""
+    return Erasure(
+        id=row.id,
+        subject=row.subject,
+        classes=tuple(json.loads(row.classes)),
+        total=row.total,
+        step=row.step,
+        reason=row.reason,
+        begun_at=row.begun_at,
+        words=json.loads(row.words),
+        journal_seq=row.journal_seq,
+        live_erased_at=row.live_erased_at,
+        backups_unreadable_at=row.backups_unreadable_at,
+        counts=json.loads(row.counts),
+    )

@@ -1,0 +1,150 @@
+"""Tables of the vault: subjects, relations, records and standings in `data`; keys, index and suppression in `keys`."""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias
+
+import sqlalchemy as sa
+
+from upheld.db import UtcMs, data_metadata, keys_metadata
+
+AnyRow: TypeAlias = sa.Row[*tuple[Any, ...]]
+
+# data
+
+subject = sa.Table(
+    "subject",
+    data_metadata,
+    sa.Column("id", sa.LargeBinary(16), primary_key=True),
+    sa.Column("state", sa.String(8), nullable=False),
+    sa.Column("generation", sa.Integer, nullable=False),
+)
+
+relation = sa.Table(
+    "relation",
+    data_metadata,
+    sa.Column("subject", sa.LargeBinary(16), primary_key=True),
+    sa.Column("id", sa.LargeBinary(16), primary_key=True),
+    sa.Column("kind", sa.String(16), nullable=False),
+    sa.Column("outside_tag", sa.LargeBinary(16), nullable=False),
+    sa.Column("outside_sealed", sa.LargeBinary, nullable=False),
+    sa.Column("opened", sa.Date, nullable=False),
+    sa.Column("ended", sa.Date),
+    sa.UniqueConstraint("subject", "kind", "outside_tag"),
+)
+sa.Index("relation_ended", relation.c.ended)
+sa.Index("relation_id", relation.c.id, unique=True)
+sa.Index("relation_outside", relation.c.outside_tag)
+
+record = sa.Table(
+    "record",
+    data_metadata,
+    sa.Column("subject", sa.LargeBinary(16), primary_key=True),
+    sa.Column("id", sa.LargeBinary(16), primary_key=True),
+    sa.Column("situation", sa.String(64), nullable=False),
+    sa.Column("version", sa.String(80), nullable=False, key="policy_version"),
+    sa.Column("origin", sa.String(16), nullable=False),
+    sa.Column("class", sa.String(64), nullable=False, key="shred_class"),
+    sa.Column("collected_at", UtcMs, nullable=False),
+    sa.Column("channel", sa.String(32), nullable=False),
+    sa.Column("subtype", sa.String(64), nullable=False),
+    sa.Column("relation", sa.LargeBinary(16)),
+    sa.Column("receipt_id", sa.String(64), nullable=False),
+    sa.Column("review", sa.String(32), nullable=False),
+    sa.Column("sealed", sa.LargeBinary, nullable=False),
+)
+sa.Index("record_id", record.c.id, unique=True)
+sa.Index("record_situation", record.c.situation, record.c.policy_version, record.c.subject, record.c.id)
+sa.Index("record_collected", record.c.collected_at)
+
+standing = sa.Table(
+    "standing",
+    data_metadata,
+    sa.Column("purpose", sa.String(64), primary_key=True),
+    sa.Column("subject", sa.LargeBinary(16), primary_key=True),
+    sa.Column("state", sa.String(32), nullable=False),
+    sa.Column("generation", sa.Integer, nullable=False),
+    sa.Column("since", UtcMs, nullable=False),
+    sa.Column("entry_id", sa.LargeBinary(16), nullable=False),
+)
+sa.Index("standing_subject", standing.c.subject, standing.c.purpose)
+
+start = sa.Table(
+    "start",
+    data_metadata,
+    sa.Column("subject", sa.LargeBinary(16), primary_key=True),
+    sa.Column("word", sa.String(32), primary_key=True),
+    sa.Column("relation", sa.LargeBinary(16), primary_key=True),
+    sa.Column("at", UtcMs, nullable=False),
+    comment="latest start event of a retention clock, by subject, start word and relation (empty: none)",
+)
+sa.Index("start_at", start.c.word, start.c.at)
+
+erasure = sa.Table(
+    "erasure",
+    data_metadata,
+    sa.Column("id", sa.LargeBinary(16), primary_key=True),
+    sa.Column("subject", sa.LargeBinary(16), nullable=False, index=True),
+    sa.Column("classes", sa.Text, nullable=False),
+    sa.Column("total", sa.Boolean, nullable=False),
+    sa.Column("step", sa.String(12), nullable=False, index=True),
+    sa.Column("reason", sa.String(64), nullable=False),
+    sa.Column("words", sa.Text, nullable=False),
+    sa.Column("tags", sa.Text, nullable=False),
+    sa.Column("begun_at", UtcMs, nullable=False),
+    sa.Column("journal_seq", sa.Integer),
+    sa.Column("live_erased_at", UtcMs),
+    sa.Column("backups_unreadable_at", UtcMs),
+    sa.Column("counts", sa.Text, nullable=False),
+)
+
+# keys
+
+key_state = sa.Table(
+    "key_state",
+    keys_metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("tenant", sa.String(64), nullable=False),
+    sa.Column("epoch", sa.Integer, nullable=False),
+    sa.Column("root", sa.String(200), nullable=False),
+    sa.Column("buckets", sa.Integer, nullable=False),
+)
+
+key_meta = sa.Table(
+    "key_meta",
+    keys_metadata,
+    sa.Column("name", sa.String(64), primary_key=True),
+    sa.Column("wrapped", sa.LargeBinary, nullable=False),
+)
+
+key_bucket = sa.Table(
+    "key_bucket",
+    keys_metadata,
+    sa.Column("number", sa.Integer, primary_key=True),
+    sa.Column("wrapped", sa.LargeBinary, nullable=False),
+)
+
+key_dek = sa.Table(
+    "key_dek",
+    keys_metadata,
+    sa.Column("subject", sa.LargeBinary(16), primary_key=True),
+    sa.Column("class", sa.String(64), primary_key=True, key="shred_class"),
+    sa.Column("wrapped", sa.LargeBinary, nullable=False),
+    sa.Column("hour", sa.Integer, nullable=False),
+    comment="one random key per subject and shred class; hour (since 1970) of last making or meeting, for orphans",
+)
+
+key_tag = sa.Table(
+    "key_tag",
+    keys_metadata,
+    sa.Column("tag", sa.LargeBinary(16), primary_key=True),
+    sa.Column("subject", sa.LargeBinary(16), primary_key=True, index=True),
+    comment="blind index: keyed hash of an identifier to the subject",
+)
+
+key_suppressed = sa.Table(
+    "key_suppressed",
+    keys_metadata,
+    sa.Column("tag", sa.LargeBinary(16), primary_key=True),
+    sa.Column("since", UtcMs, nullable=False),
+)

@@ -1,0 +1,245 @@
+"""The vault: takes a person's fields in, opens them only whole and unaltered, and finds people without storing who they are."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from upheld.db import canonical, crash_point, parse_canonical
+from upheld.records import store
+from upheld.records.cipher import BrokenSealError, bound
+from upheld.records.circumstances import Circumstances
+from upheld.records.erase import Erasing
+from upheld.records.model import (
+    Record,
+    RecordChangedError,
+    RecordUnknownError,
+    SubjectErasedError,
+    SubjectErasingError,
+)
+from upheld.records.rows import read_record
+
+_LIVE = store.subject.c.state == "live"
+_OF_SUBJECT = store.subject.c.id == store.record.c.subject
+
+
+class Vault(Circumstances, Erasing):
+    """What is held about people. Safe to share between threads; `tx` is a transaction of the data store.
+
+    Clause: security.technical
+    """
+
+    # people
+
+    def subject_for(
+        self, identifiers: Mapping[str, str], *, region: str | None = None, classes: Iterable[str] = ()
+    ) -> bytes:
+        """Find the subject of these identifiers (kind to value), or make one; gives the subject number.
+
+        Call it before the transaction of the data: keys are durable first. The first identifier that only one
+        person can have decides; `region` is the country of phone numbers without `+`. `classes` are shred
+        classes whose keys will be needed. An identifier with no normal form is left out of the index.
+        """
+        subject, known = self._people.match(identifiers, region, classes)
+        if known:
+            with self.data.read() as tx:
+                orphan = self.subject(tx, subject) is None
+            if orphan and not self._people.touch(subject):
+                subject, _ = self._people.match(identifiers, region, classes)
+        crash_point("collect.keys")
+        return subject
+
+    def find(self, kind: str, value: str, *, region: str | None = None) -> bytes | None:
+        """Give the one subject with this identifier, or None; raises IdentifierSharedError when several have it."""
+        return self._people.find(kind, value, region)
+
+    def find_all(self, kind: str, value: str, *, region: str | None = None) -> tuple[bytes, ...]:
+        """List the subjects with this identifier."""
+        return self._people.find_all(kind, value, region)
+
+    def suppressed(self, kind: str, value: str, *, region: str | None = None) -> bool:
+        """Say whether this identifier belongs to an erased person whom no import or sync may bring back."""
+        return self._people.suppressed(kind, value, region)
+
+    # records
+
+    def put_record(
+        self,
+        tx: sa.Connection,
+        subject: bytes,
+        *,
+        situation: str,
+        policy_version: str,
+        origin: str,
+        fields: Mapping[str, Any],
+        shred_class: str,
+        collected_at: datetime | None = None,
+        channel: str = "",
+        subtype: str = "",
+        relation: bytes | None = None,
+        receipt_id: str = "",
+        review: str = "",
+        starts: Collection[str] = (),
+    ) -> bytes:
+        """Seal fields as one record and give its id (UUIDv7).
+
+        Values are strings, integers, booleans, lists or objects of them. `starts` names the retention clocks
+        this taking restarts (`last_contact`). Raises SubjectErasingError or SubjectErasedError.
+        """
+        self.ensure_subject(tx, subject)
+        self._ring.ensure(subject, [shred_class])
+        at = collected_at or self._clock.now()
+        bare = Record(
+            id=self._ids.uuid7(),
+            subject=subject,
+            situation=situation,
+            policy_version=policy_version,
+            origin=origin,
+            shred_class=shred_class,
+            collected_at=at,
+            channel=channel,
+            subtype=subtype,
+            relation=relation,
+            receipt_id=receipt_id,
+            review=review,
+        )
+        record = replace(bare, sealed=self._sealed(bare, fields))
+        values = {column.key: getattr(record, column.key) for column in store.record.c}
+        tx.execute(sa.insert(store.record), [values])
+        for word in starts:
+            self.mark_start(tx, subject, word, at, relation)
+        return record.id
+
+    def record(self, tx: sa.Connection, record_id: bytes) -> Record:
+        """Give a record of a live subject by id; raises RecordUnknownError."""
+        query = sa.select(store.record).join(store.subject, _OF_SUBJECT)
+        row = tx.execute(query.where(store.record.c.id == record_id, _LIVE)).first()
+        if row is None:
+            raise RecordUnknownError
+        return read_record(row)
+
+    def records_of(
+        self, tx: sa.Connection, subject: bytes, *, erasure: bytes | None = None
+    ) -> list[Record]:
+        """List a subject's records, oldest first; none unless the subject is live, or `erasure` is the one under way."""
+        state = self.subject(tx, subject)
+        if state is None or not (state.state == "live" or self._may_still(tx, subject, erasure)):
+            return []
+        query = sa.select(store.record).where(store.record.c.subject == subject).order_by(store.record.c.id)
+        return [read_record(row) for row in tx.execute(query)]
+
+    def iter_records(
+        self,
+        tx: sa.Connection,
+        stated: Collection[tuple[str, str]],
+        *,
+        after: tuple[bytes, bytes] | None = None,
+        limit: int = 1000,
+    ) -> list[Record]:
+        """Give the next records of live subjects taken in these (situation, policy version) pairs.
+
+        In order of (subject, record id), from behind `after`; an audience pages through with the last pair.
+        """
+        rec = store.record
+        by_situation: dict[str, list[str]] = {}
+        for situation, version in stated:
+            by_situation.setdefault(situation, []).append(version)
+        wanted = [
+            sa.and_(rec.c.situation == situation, rec.c.policy_version.in_(versions))
+            for situation, versions in by_situation.items()
+        ]
+        if not wanted:
+            return []
+        query = sa.select(rec).join(store.subject, _OF_SUBJECT).where(_LIVE, sa.or_(*wanted))
+        if after is not None:
+            behind = sa.and_(rec.c.subject == after[0], rec.c.id > after[1])
+            query = query.where(sa.or_(rec.c.subject > after[0], behind))
+        query = query.order_by(rec.c.subject, rec.c.id).limit(limit)
+        return [read_record(row) for row in tx.execute(query)]
+
+    def open_fields(
+        self, tx: sa.Connection, record: Record, *, erasure: bytes | None = None
+    ) -> dict[str, Any]:
+        """Open a record's fields; the subject's state is read in the same transaction.
+
+        Raises RecordChangedError when situation, version, place or bytes are not those that were sealed,
+        SubjectErasingError unless `erasure` is the erasure under way, SubjectErasedError, KeyGoneError.
+        """
+        self._readable(tx, record.subject, erasure)
+        try:
+            raw = self._ring.unseal(record.subject, record.shred_class, self._aad(record), record.sealed)
+        except BrokenSealError:
+            raise RecordChangedError from None
+        fields: dict[str, Any] = parse_canonical(raw)
+        return fields
+
+    def replace_fields(
+        self,
+        tx: sa.Connection,
+        record: Record,
+        fields: Mapping[str, Any],
+        *,
+        shred_class: str | None = None,
+    ) -> Record:
+        """Seal other fields in place of a record's, for a correction, or under another shred class when a law keeps them."""
+        self._live(tx, record.subject)
+        named = replace(record, shred_class=shred_class or record.shred_class)
+        self._ring.ensure(record.subject, [named.shred_class])
+        anew = replace(named, sealed=self._sealed(named, fields))
+        self._change(tx, record, sealed=anew.sealed, shred_class=anew.shred_class)
+        return anew
+
+    def set_review(self, tx: sa.Connection, record: Record, review: str) -> Record:
+        """Set why a person must look at a record before others may, or clear it with an empty word."""
+        self._live(tx, record.subject)
+        self._change(tx, record, review=review)
+        return replace(record, review=review)
+
+    def set_relation(self, tx: sa.Connection, record: Record, relation: bytes | None) -> Record:
+        """Hang a record on a relation of the same subject."""
+        self._live(tx, record.subject)
+        self._change(tx, record, relation=relation)
+        return replace(record, relation=relation)
+
+    def index_more(
+        self, subject: bytes, identifiers: Mapping[str, str], *, region: str | None = None
+    ) -> None:
+        """Let a known subject also be found by these identifiers, as after a correction; another's stay theirs."""
+        self._people.add(subject, identifiers, region)
+
+    def _change(self, tx: sa.Connection, record: Record, **values: Any) -> None:
+        table = store.record
+        at = sa.and_(table.c.subject == record.subject, table.c.id == record.id)
+        if not tx.execute(sa.update(table).where(at).values(**values)).rowcount:
+            raise RecordUnknownError
+
+    def _readable(self, tx: sa.Connection, subject: bytes, erasure: bytes | None) -> None:
+        state = self.subject(tx, subject)
+        if state is None or state.state == "erased":
+            raise SubjectErasedError
+        if state.state == "erasing" and not self._may_still(tx, subject, erasure):
+            raise SubjectErasingError
+
+    def _may_still(self, tx: sa.Connection, subject: bytes, erasure: bytes | None) -> bool:
+        """The workflow of an erasure may read what it must erase elsewhere, until it releases it."""
+        under_way = self._under_way(tx, subject) if erasure is not None else None
+        return under_way is not None and under_way.id == erasure and under_way.step == "fenced"
+
+    def _sealed(self, record: Record, fields: Mapping[str, Any]) -> bytes:
+        return self._ring.seal(
+            record.subject, record.shred_class, self._aad(record), canonical(dict(fields))
+        )
+
+    def _aad(self, record: Record) -> bytes:
+        return bound(
+            self._ring.tenant,
+            record.subject,
+            record.id,
+            "record",
+            record.situation,
+            record.policy_version,
+        )
