@@ -68,7 +68,7 @@ def compile_folder(
     published: CompiledPolicy | None = None,
     hosts: tuple[tuple[str, str], ...] = (),
 ) -> Compiled:
-    """Compile sections that were read already."""
+    """Compile sections that were read already; arguments and outcome as in `compile_policy`."""
     typed = type_folder(folder, known_regimes(law))
     promise, evidence = hashes(folder)
     draft = build(freeze({name: typed.sections[name] for name in SECTIONS if name in typed.sections}), promise, evidence)
@@ -137,7 +137,11 @@ def _accept(ctx: Context, found: list[Finding]) -> tuple[list[Finding], list[Fin
         if (until - ctx.as_of).days > LONGEST_ACCEPTANCE_DAYS:
             open_.append(_own(ctx, "PP016", (*path, "until"), {**names, "detail": "too_far"}))
             continue
-        mine = [f for f in open_ if f.code == code and f.clause == at and catalogue()[code].acceptable]
+        entry_code = catalogue().get(code)
+        if entry_code is not None and not entry_code.acceptable:
+            open_.append(_own(ctx, "PP016", (*path, "code"), {**names, "detail": "not_acceptable"}))
+            continue
+        mine = [f for f in open_ if f.code == code and f.clause == at]
         if not mine:
             open_.append(_own(ctx, "PP017", path, {"code": code, "clause": at}))
         open_ = [f for f in open_ if f not in mine]

@@ -78,26 +78,76 @@ class Acceptance:
 
 
 def clause_id(path: KeyPath) -> str:
-    """Give the clause id of a key path: the section word and the keys, the section's main list left out.
+    """Give the clause id of a key path: section word and keys, the section's main list left out.
 
-    `collection.situations.event.purposes.announce` is `collection.event.announce`.
+    A key that is no clause of its own belongs to the nearest one above it:
+    `services.services.marketo.transfer.jp` is `services.marketo.transfer`.
     """
     if not path:
         return "policy"
     section, rest = str(path[0]), [str(step) for step in path[1:] if not isinstance(step, int)]
+    if section == "evidence" and len(rest) > 1 and rest[0] == "clauses":
+        return rest[1]
     if rest and rest[0] == MAIN_LIST.get(section):
-        rest = rest[1:]
-        if section == "collection" and len(rest) > 1 and rest[1] in _FLAT:
-            rest = _flatten(rest)
-    return ".".join([section, *rest])
+        steps = _of_item(section, rest[1:])
+    elif section == "country":
+        steps = rest[:1]
+    else:
+        steps = rest[: _depth(section, rest)]
+    return ".".join([section, *steps])
 
 
-_FLAT = {"collect", "purposes"}
+_OWN_PARTS = {
+    "security": ("responsible_person", "rules", "training", "access"),
+    "services": ("transfer",),
+    "cookies": ("fires",),
+    "collection": ("recipients", "notice", "source", "subtypes"),
+}
 
 
-def _flatten(rest: list[str]) -> list[str]:
-    """A purpose or field inside a situation hangs on the situation itself."""
-    situation, group, *more = rest
-    if group == "collect":
-        more = [step for step in more if step not in {"required", "optional"}]
-    return [situation, more[0]] if more else [situation, group]
+def _of_item(section: str, rest: list[str]) -> list[str]:
+    """Name an item of a main list, and the part of it that is a clause of its own."""
+    if len(rest) < 2:
+        return rest
+    item, part, *more = rest
+    if section == "collection":
+        if part == "held_with":
+            return [item, "recipients"]
+        if part in {"collect", "purposes"}:
+            named = [step for step in more if step not in {"required", "optional"}]
+            return [item, named[0]] if named else [item, part]
+    if section == "basis" and part == "interests" and more:
+        return [item, more[0]]
+    return [item, part] if part in _OWN_PARTS.get(section, ()) else [item]
+
+
+_TWO_STEPS = {
+    "notice": ("channels", "scripts"),
+    "collection": ("fields", "purposes", "never"),
+    "basis": ("purposes",),
+    "policy": ("joint_controllers",),
+    "retention": ("rules", "longer_by_law"),
+    "rights": ("refusals",),
+    "cookies": ("categories",),
+    "evidence": ("roles",),
+}
+_ONE_STEP = {
+    "policy": ("controller", "law", "title", "review_every"),
+    "transfers": ("details_on_request",),
+    "retention": ("ceiling", "starts", "proof"),
+    "rights": ("clocks", "identity", "fee", "complaints"),
+    "contact": ("mailbox", "company", "address", "department", "cases"),
+    "amendment": ("default", "notice_period", "applies_to_held"),
+    "cookies": ("gpc",),
+    "evidence": ("accept", "drafts", "procedures"),
+}
+
+
+def _depth(section: str, rest: list[str]) -> int:
+    if not rest:
+        return 0
+    if rest[0] in _TWO_STEPS.get(section, ()):
+        return 2
+    if section == "policy" and rest[:1] == ["controller"] and rest[1:2] in (["dpo"], ["representatives"]):
+        return 2
+    return 1 if rest[0] in _ONE_STEP.get(section, ()) else 0

@@ -113,7 +113,7 @@ _NAMED = {
     "services": ("services",),
     "recipients": ("recipients",),
     "transfers": ("mechanisms",),
-    "retention": ("subjects", "starts"),
+    "retention": ("subjects",),
     "rights": ("kinds", "refusals"),
     "cookies": ("tags", "categories"),
     "statements": ("statements",),
