@@ -107,6 +107,9 @@ def _compare(path: KeyPath, old: Any, new: Any, spec: Spec) -> Iterator[Change]:
     if path[-2:] == ("identity", "levels"):
         yield from _levels(path, old or {}, new or {})
         return
+    if path[0] == "collection" and path[-1] == "collect":
+        yield from _collected(path, old or {}, new or {})
+        return
     if spec.key is not None and spec.key.type != "map" and not (isinstance(old, Mapping) and spec.wildcard):
         yield from _leaf(path, old, new, spec.key)
         return
@@ -216,6 +219,19 @@ def _levels(path: KeyPath, old: Mapping[str, Any], new: Mapping[str, Any]) -> It
             worse = a is not None and b is not None and b > a
             words = tuple(None if place is None else _LEVELS[place] for place in (a, b))
             yield Change((*path, right), clause_id(path), "less_protection" if worse else "narrowing", *words)
+
+
+def _collected(path: KeyPath, old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Change]:
+    """Compare the fields of a situation; what was free to leave out and is asked for now is less protection."""
+    before = {name: part for part in ("required", "optional") for name in old.get(part, ())}
+    after = {name: part for part in ("required", "optional") for name in new.get(part, ())}
+    for name in dict.fromkeys((*before, *after)):
+        a, b = before.get(name), after.get(name)
+        if a == b:
+            continue
+        diff_class = "new_field" if a is None else "less_protection" if b == "required" else "narrowing"
+        at = (*path, b or a or "", name)
+        yield Change(at, clause_id(at), diff_class, a, b)
 
 
 def _lists(path: KeyPath, key: Key, old: Any, new: Any) -> Iterator[Change]:
