@@ -1,0 +1,90 @@
+"""Headers: what every response carries, whichever room or error it came from."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+from urllib.parse import urlsplit
+
+from litestar.datastructures import MutableScopeHeaders
+from litestar.enums import ScopeType
+from litestar.types import Message, Scope
+
+_DIRECTIVES = (
+    "default-src 'none'",
+    "script-src 'self'",
+    "style-src 'self'",
+    "img-src 'self'",
+    "font-src 'self'",
+    "connect-src 'self'",
+    "form-action 'self'",
+    "base-uri 'none'",
+)
+_LABEL = "upheld_policy"
+_FRAMERS = "upheld_framers"
+_PRIVATE = "upheld_private"
+
+
+def csp(framers: Sequence[str] = ()) -> str:
+    """Give the Content-Security-Policy of our own pages; `framers` are origins that may embed the page."""
+    ancestors = " ".join(map(_origin, framers)) or "'none'"
+    return "; ".join((*_DIRECTIVES, f"frame-ancestors {ancestors}"))
+
+
+CSP = csp()
+
+
+def allow_framing(scope: Scope, sites: Sequence[str]) -> None:
+    """Let the policy's own sites embed this response; for the forms only."""
+    scope["state"][_FRAMERS] = tuple(sites)
+
+
+def keep_private(scope: Scope) -> None:
+    """Tell every cache to keep nothing of this response; for whatever shows one person's matters."""
+    scope["state"][_PRIVATE] = True
+
+
+def speak_for(scope: Scope, label: str) -> None:
+    """Name the policy version that this response speaks for (`7; sha256=...`), instead of the one in force.
+
+    Clause: amendment.effective (one version per response)
+    """
+    scope["state"][_LABEL] = label
+
+
+def spoken_for(scope: Scope) -> str | None:
+    """Give the version that was named for this response, if any."""
+    label: str | None = scope["state"].get(_LABEL)
+    return label
+
+
+def sealer(label: Callable[[], str | None]) -> Callable[[Message, Scope], Awaitable[None]]:
+    """Make the hook that completes the headers of every response; `label` tells the version in force."""
+
+    async def seal(message: Message, scope: Scope) -> None:
+        if message["type"] != "http.response.start" or scope["type"] != ScopeType.HTTP:
+            return
+        message.setdefault("headers", [])
+        headers = MutableScopeHeaders.from_message(message)
+        state: dict[str, Any] = scope["state"]
+        headers.setdefault("Content-Security-Policy", csp(state[_FRAMERS]) if state.get(_FRAMERS) else CSP)
+        headers.setdefault("X-Content-Type-Options", "nosniff")
+        headers.setdefault("Referrer-Policy", "no-referrer")
+        headers.setdefault("Cross-Origin-Opener-Policy", "same-origin")
+        headers.setdefault("Permissions-Policy", "camera=(), geolocation=(), microphone=()")
+        if state.get(_PRIVATE):
+            headers["Cache-Control"] = "no-store"
+        version = spoken_for(scope) or label()
+        if version is not None:
+            headers.setdefault("Upheld-Policy", version)
+
+    return seal
+
+
+def _origin(site: str) -> str:
+    """Reduce a site to its origin, so that nothing else of the folder can stand in a header."""
+    parts = urlsplit(site if "//" in site else f"https://{site}")
+    if parts.scheme not in {"https", "http"} or not parts.hostname:
+        raise ValueError("a site that embeds forms needs a host name")
+    port = f":{parts.port}" if parts.port else ""
+    return f"{parts.scheme}://{parts.hostname}{port}"

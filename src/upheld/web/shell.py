@@ -1,0 +1,85 @@
+"""The shell: one ASGI application from the rooms' handlers, with the kit's rules around every one of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from litestar import Litestar
+from litestar.di import Provide
+from litestar.openapi import OpenAPIConfig
+from litestar.openapi.plugins import JsonRenderPlugin
+from litestar.types import Message, Send
+
+from upheld.db import UpheldError
+from upheld.web.answers import answerer
+from upheld.web.forms import read_form
+from upheld.web.gate import check_request
+from upheld.web.headers import sealer
+from upheld.web.pages import Pages
+from upheld.web.system import Ready, health_routes, problem_routes, schema_routes
+from upheld.web.wire import MAX_BODY
+
+
+class App(Litestar):
+    """The application; a HEAD request is answered as its GET without the body."""
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Serve one connection."""
+        if scope["type"] != "http" or scope["method"] != "HEAD":
+            await super().__call__(scope, receive, send)
+            return
+        as_get: Any = {**scope, "method": "GET"}
+        await super().__call__(as_get, receive, _bodiless(send))
+
+
+def _bodiless(send: Send) -> Send:
+    async def send_head(message: Message) -> None:
+        if message["type"] == "http.response.body":
+            message = {**message, "body": b""}
+        await send(message)
+
+    return send_head
+
+
+def make_app(
+    handlers: Sequence[Any],
+    pages: Pages,
+    *,
+    ready: Ready = dict,
+    security: Callable[[], str | None] = lambda: None,
+    title: str = "upheld",
+    version: str = "1",
+    dependencies: Mapping[str, Provide] | None = None,
+    middleware: Sequence[Any] = (),
+    lifespan: Sequence[Any] = (),
+    max_body: int = MAX_BODY,
+) -> App:
+    """Build the application that serves the rooms' handlers.
+
+    `ready()` names each part and whether it can serve; `security()` gives the text of security.txt.
+    A handler that declares `form: Form` gets the posted form. Handlers are synchronous with `sync_to_thread=True`.
+    `max_body` is in bytes; a route may set its own `request_max_body_size`.
+    """
+    answer = answerer(pages)
+    return App(
+        [
+            *handlers,
+            *pages.assets.routes(),
+            *health_routes(ready, security),
+            *schema_routes(),
+            *problem_routes(pages),
+        ],
+        before_request=check_request,
+        before_send=[sealer(lambda: pages.frame().label)],
+        exception_handlers={UpheldError: answer, Exception: answer, 500: answer},
+        dependencies={"form": Provide(read_form), **(dependencies or {})},
+        middleware=list(middleware),
+        lifespan=list(lifespan),
+        request_max_body_size=max_body,
+        logging_config=None,  # the default logger writes exception texts, which may hold what a person sent
+        openapi_config=OpenAPIConfig(
+            title=title, version=version, path="/schema", render_plugins=[JsonRenderPlugin()]
+        ),
+        debug=False,
+    )
