@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import sqlalchemy as sa
 
@@ -13,6 +14,8 @@ from upheld.ledger.rules import commitment, leaf_bytes
 from upheld.ledger.tree import HASH, TILE, Frontier, TileTree, full_root, leaf_hash, split
 
 _STEP = 2048
+_FROM_HERE_ON = frozenset({"checkpoint_root", "head_root"})
+_EXACT = frozenset({"leaf_changed", "leaf_unreadable", "gap"})
 
 
 def contradiction(tx: sa.Connection) -> str | None:
@@ -46,7 +49,15 @@ def verify(tx: sa.Connection, vkeys: Sequence[str], sealer: BodySealer, since: i
         findings.append(LedgerFinding(rebuilt.proven, "head_root", "the entries do not give the head's root"))
     findings += _bodies_of_pending(tx, sealer)
     findings += _signatures(tx, vkeys)
-    return sorted(set(findings))
+    return sorted({_narrowed(one, findings) for one in findings})
+
+
+def _narrowed(finding: LedgerFinding, others: Sequence[LedgerFinding]) -> LedgerFinding:
+    """Move a finding that only knows where agreement ended to the first place behind it that is known exactly."""
+    if finding.code not in _FROM_HERE_ON:
+        return finding
+    exact = [one.position for one in others if one.code in _EXACT and one.position >= finding.position]
+    return replace(finding, position=min(exact, default=finding.position))
 
 
 class _Rebuilt:

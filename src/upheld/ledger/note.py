@@ -122,6 +122,6 @@ def _signature(line: str) -> tuple[str, bytes]:
         raw = base64.b64decode(encoded, validate=True)
     except binascii.Error:
         raise ValueError("a signature is no base64") from None
-    if len(raw) < 5:
-        raise ValueError("a signature is too short")
+    if len(raw) < 5 or base64.b64encode(raw).decode("ascii") != encoded:
+        raise ValueError("a signature is too short or loosely spelled")
     return name, raw

@@ -118,15 +118,15 @@ class People:
             return tx.execute(query.values(hour=self._ring.hour())).rowcount > 0
 
 
-def _carriers(tx: sa.Connection, tag: bytes) -> tuple[bytes, ...]:
-    query = sa.select(store.key_tag.c.subject).where(store.key_tag.c.tag == tag).order_by(store.key_tag.c.subject)
-    return tuple(tx.execute(query).scalars())
+def _carriers(tx: sa.Connection, tag: bytes, limit: int | None = None) -> tuple[bytes, ...]:
+    query = sa.select(store.key_tag.c.subject).where(store.key_tag.c.tag == tag)
+    return tuple(tx.execute(query.order_by(store.key_tag.c.subject).limit(limit)).scalars())
 
 
 def _first(tx: sa.Connection, tags: Iterable[bytes], *, lone: bool) -> bytes | None:
     """Give the first tag's subject; a shared kind counts only while one subject carries it."""
     for tag in tags:
-        found = _carriers(tx, tag)
+        found = _carriers(tx, tag, 2)
         if found and not (lone and len(found) > 1):
             return found[0]
     return None
@@ -134,9 +134,10 @@ def _first(tx: sa.Connection, tags: Iterable[bytes], *, lone: bool) -> bytes | N
 
 def _missing(tx: sa.Connection, subject: bytes, tags: Iterable[tuple[bytes, bool]]) -> list[bytes]:
     """List the tags this subject should get: absent ones, and shared ones that are only others' so far."""
-    missing = []
+    missing: list[bytes] = []
     for tag, shared in tags:
-        found = _carriers(tx, tag)
-        if subject not in found and (shared or not found):
+        mine = sa.select(store.key_tag.c.tag).where(store.key_tag.c.tag == tag, store.key_tag.c.subject == subject)
+        taken = tx.execute(mine).first() is not None or (not shared and _carriers(tx, tag, 1))
+        if not taken and tag not in missing:
             missing.append(tag)
     return missing
