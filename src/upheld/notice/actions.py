@@ -1,0 +1,144 @@
+"""Notice receipts: signed proof of what was shown, for one act, kept as a hash once it was used."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import datetime
+
+import sqlalchemy as sa
+from itsdangerous import BadSignature, URLSafeSerializer
+
+from upheld.db import Clock, Ids, UtcMs, b64, data_metadata
+from upheld.db.types import from_ms, to_ms
+from upheld.ledger import Ledger
+from upheld.notice.model import Published, Shown, Snapshot
+from upheld.notice.rules import RECEIPT_LIFE, fingerprint, surface_of
+from upheld.policy.law import Law
+from upheld.policy.model import Situation
+from upheld.web.refusals import Refusal
+
+used_table = sa.Table(
+    "notice_used",
+    data_metadata,
+    sa.Column("digest", sa.String(64), primary_key=True),
+    sa.Column("until", UtcMs, nullable=False, index=True),
+    comment="receipts that were used, as hashes, until they would have ended by themselves",
+)
+
+CLAUSE = "notice.channels"
+
+
+class Notices:
+    """Makes and reads the two tokens of a notice. Safe to share between threads.
+
+    The document snapshot is the same for everybody; the notice receipt is one showing of it.
+    """
+
+    def __init__(self, key: bytes, clock: Clock, ids: Ids) -> None:
+        """Sign with `key`; its id stands before each token, so that a key can be replaced."""
+        self._clock = clock
+        self._ids = ids
+        self._key_id = hashlib.sha256(b"upheld.notice|" + key).hexdigest()[:8]
+        settings = {"digest_method": hashlib.sha256, "key_derivation": "hmac"}
+        self._snapshots = URLSafeSerializer(key, salt="upheld.notice.snapshot", signer_kwargs=settings)
+        self._receipts = URLSafeSerializer(key, salt="upheld.notice.receipt", signer_kwargs=settings)
+
+    def snapshot_of(
+        self, published: Published, law: Law, situation: Situation, lang: str, area: str = ""
+    ) -> Snapshot:
+        """Say what the notice of a situation shows today in a language."""
+        policy = published.policy
+        on = self._clock.now().date()
+        return Snapshot(
+            surface=surface_of(policy, situation),
+            version=policy.version,
+            promise_hash=policy.promise_hash,
+            lang=lang,
+            area=area,
+            fingerprint=fingerprint(policy, law, situation, on),
+        )
+
+    def snapshot(self, snap: Snapshot) -> str:
+        """Sign a document snapshot; the same for everybody while the version is in force."""
+        return f"{self._key_id}.{self._snapshots.dumps(_parts(snap))}"
+
+    def read_snapshot(self, token: str) -> Snapshot:
+        """Read a document snapshot; raises Refusal `receipt_invalid`."""
+        return _snapshot(self._open(self._snapshots, token, 6))
+
+    def receipt(self, snap: Snapshot) -> str:
+        """Sign that a snapshot is shown now; the receipt serves one act within 24 hours."""
+        parts = [*_parts(snap), b64(self._ids.random(16)), to_ms(self._clock.now())]
+        return f"{self._key_id}.{self._receipts.dumps(parts)}"
+
+    def read(self, token: str) -> Shown:
+        """Read a notice receipt; raises Refusal `receipt_invalid`."""
+        parts = self._open(self._receipts, token, 8)
+        return Shown(_snapshot(parts[:6]), str(parts[6]), from_ms(int(parts[7])))
+
+    def _open(self, serializer: URLSafeSerializer, token: str, length: int) -> list[str | int]:
+        key_id, _, signed = token.partition(".")
+        if key_id != self._key_id:
+            raise Refusal("receipt_invalid", CLAUSE)
+        try:
+            parts: list[str | int] = serializer.loads(signed)
+        except BadSignature:
+            raise Refusal("receipt_invalid", CLAUSE) from None
+        if not isinstance(parts, list) or len(parts) != length:
+            raise Refusal("receipt_invalid", CLAUSE)
+        return parts
+
+    def spend(
+        self, tx: sa.Connection, ledger: Ledger, shown: Shown, *, subject: bytes, actor: str = "self"
+    ) -> None:
+        """Use up a receipt inside the transaction of the act it allows, and write down that it was shown.
+
+        Raises Refusal `notice_not_shown` when it was used before.
+        Clause: notice.channels (APPI 20(1))
+        """
+        now: datetime = self._clock.now()
+        tx.execute(sa.delete(used_table).where(used_table.c.until < now))
+        known = sa.select(used_table.c.digest).where(used_table.c.digest == shown.digest)
+        if tx.execute(known).first() is not None:
+            raise Refusal("notice_not_shown", CLAUSE, policy_version=shown.snapshot.version)
+        tx.execute(sa.insert(used_table).values(digest=shown.digest, until=shown.at + RECEIPT_LIFE))
+        snap = shown.snapshot
+        body = {
+            "surface": snap.surface,
+            "language": snap.lang,
+            "area": snap.area,
+            "fingerprint": snap.fingerprint,
+            "shown_at": shown.at.isoformat(timespec="milliseconds"),
+            "receipt": shown.digest,
+        }
+        ledger.append(
+            tx, "notice.shown", clause=CLAUSE, policy_version=snap.version, actor=actor, body=body, subject=subject
+        )
+
+
+def note_script(
+    tx: sa.Connection, ledger: Ledger, snap: Snapshot, *, subject: bytes, staff: str, obvious: bool
+) -> None:
+    """Write down that staff told the purposes aloud, or that they were obvious from the act itself (APPI 21(4)).
+
+    Clause: notice.channels (APPI 21)
+    """
+    body = {
+        "surface": snap.surface,
+        "language": snap.lang,
+        "fingerprint": snap.fingerprint,
+        "script": snap.version,
+        "told": "obvious" if obvious else "script",
+    }
+    ledger.append(
+        tx, "notice.shown", clause=CLAUSE, policy_version=snap.version, actor=staff, body=body, subject=subject
+    )
+
+
+def _parts(snap: Snapshot) -> list[str | int]:
+    return [snap.surface, snap.version, snap.promise_hash, snap.lang, snap.area, snap.fingerprint]
+
+
+def _snapshot(parts: list[str | int]) -> Snapshot:
+    surface, version, promise_hash, lang, area, print_ = (str(part) for part in parts)
+    return Snapshot(surface, version, promise_hash, lang, area, print_)
