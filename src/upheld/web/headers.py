@@ -31,9 +31,6 @@ def csp(framers: Sequence[str] = ()) -> str:
     return "; ".join((*_DIRECTIVES, f"frame-ancestors {ancestors}"))
 
 
-CSP = csp()
-
-
 def allow_framing(scope: Scope, sites: Sequence[str]) -> None:
     """Let the policy's own sites embed this response; for the forms only."""
     scope["state"][_FRAMERS] = tuple(sites)
@@ -88,3 +85,6 @@ def _origin(site: str) -> str:
         raise ValueError("a site that embeds forms needs a host name")
     port = f":{parts.port}" if parts.port else ""
     return f"{parts.scheme}://{parts.hostname}{port}"
+
+
+CSP = csp()

@@ -73,10 +73,10 @@ class Pages:
         made = Environment(
             loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
         )
-        made.filters.update(
-            say=tongue.say, fill=tongue.fill, day=tongue.day, moment=tongue.moment, yen=tongue.yen, foreign=tongue.foreign
+        made.filters.update(tongue.FILTERS)
+        made.globals.update(
+            asset=self.assets.url, words_of=words, language_name=lambda code: NAMES.get(code, code)
         )
-        made.globals.update(asset=self.assets.url, language_name=lambda code: NAMES.get(code, code))
         return made
 
     def language(self, request: AnyRequest, frame: Frame | None = None) -> Choice:

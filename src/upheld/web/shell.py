@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import wraps
 from typing import Any
 
 from litestar import Litestar
+from litestar.concurrency import sync_to_thread
 from litestar.di import Provide
+from litestar.handlers import HTTPRouteHandler
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.types import Message, Send
+from litestar.utils.predicates import is_async_callable
 
 from upheld.db import UpheldError
 from upheld.web.answers import answerer
@@ -42,6 +46,24 @@ def _bodiless(send: Send) -> Send:
     return send_head
 
 
+def in_thread(handler: Any) -> Any:
+    """Let a synchronous handler run in a thread, also where two handlers share an address.
+
+    Litestar 2.25 registers the first of them again with the second and then wraps it twice, so that the page
+    becomes a coroutine nobody awaits; a coroutine function is left alone.
+    """
+    if isinstance(handler, HTTPRouteHandler) and handler.sync_to_thread and not is_async_callable(handler.fn):
+        work = handler.fn
+
+        @wraps(work)
+        async def run(*args: Any, **kwargs: Any) -> Any:
+            return await sync_to_thread(work, *args, **kwargs)
+
+        handler._fn = run  # noqa: SLF001 - the handler has no public way to change what it calls
+        handler.sync_to_thread = None
+    return handler
+
+
 def make_app(
     handlers: Sequence[Any],
     pages: Pages,
@@ -64,11 +86,14 @@ def make_app(
     answer = answerer(pages)
     return App(
         [
-            *handlers,
-            *pages.assets.routes(),
-            *health_routes(ready, security),
-            *schema_routes(),
-            *problem_routes(pages),
+            in_thread(handler)
+            for handler in (
+                *handlers,
+                *pages.assets.routes(),
+                *health_routes(ready, security),
+                *schema_routes(),
+                *problem_routes(pages),
+            )
         ],
         before_request=check_request,
         before_send=[sealer(lambda: pages.frame().label)],

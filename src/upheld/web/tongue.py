@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo
 
@@ -71,3 +71,20 @@ def _locale(lang: str) -> Locale:
         return Locale.parse(_LOCALES.get(lang, lang).replace("-", "_"))
     except (UnknownLocaleError, ValueError):
         return Locale.parse("en_GB")
+
+
+def local_day(value: datetime, timezone: str) -> date:
+    """Give the legal day on which a moment falls in a time zone."""
+    return value.astimezone(ZoneInfo(timezone)).date()
+
+
+FILTERS: Mapping[str, Callable[..., object]] = {
+    "day": day,
+    "fill": fill,
+    "foreign": foreign,
+    "local_day": local_day,
+    "moment": moment,
+    "say": say,
+    "yen": yen,
+}
+"""The filters of every template."""
