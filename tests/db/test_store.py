@@ -55,7 +55,8 @@ def test_an_error_inside_a_write_leaves_nothing(store):
             tx.execute(sa.insert(thing).values(id=1, value="half"))
             raise ZeroDivisionError
 
-    pytest.raises(ZeroDivisionError, fail)
+    with pytest.raises(ZeroDivisionError):
+        fail()
     assert values(store) == []
     put(store, 1, "whole")
     assert values(store) == ["whole"]

@@ -49,7 +49,8 @@ def test_an_entry_of_a_failed_change_does_not_exist(desk):
             desk.ledger.append(tx, "collect.accepted", body={}, subject=HANAKO, **words)
             raise ZeroDivisionError
 
-    pytest.raises(ZeroDivisionError, fail)
+    with pytest.raises(ZeroDivisionError):
+        fail()
     desk.append(clause="other.clause")
     desk.ledger.integrate()
     desk.append(clause="x.y", policy_version="9")
