@@ -26,6 +26,7 @@ version_table = sa.Table(
     sa.Column("promise_hash", sa.String(64), nullable=False),
     sa.Column("published_at", UtcMs, nullable=False),
     sa.Column("effective_from", UtcMs, nullable=False),
+    sa.Column("effective_noted", sa.Boolean, nullable=False, default=False),
 )
 
 text_table = sa.Table(
@@ -195,3 +196,24 @@ def put_text(
         )
     )
     return digests
+
+
+def newest(tx: sa.Connection) -> tuple[str, str] | None:
+    """Give (version, evidence hash) of the version that comes into force last, or None."""
+    rows = _rows(tx)
+    return (rows[-1][0].version, rows[-1][1].evidence_hash) if rows else None
+
+
+def not_yet_effective(tx: sa.Connection, now: datetime) -> list[tuple[str, datetime]]:
+    """List (version, moment) of versions in force or past whose effect was not written down yet."""
+    table = version_table.c
+    query = sa.select(table.version, table.effective_from).where(
+        table.effective_noted.is_(False), table.effective_from <= now
+    )
+    return [(row.version, row.effective_from) for row in tx.execute(query.order_by(table.effective_from))]
+
+
+def set_effective(tx: sa.Connection, version: str) -> None:
+    """Mark that a version's taking effect was written down."""
+    change = sa.update(version_table).where(version_table.c.version == version)
+    tx.execute(change.values(effective_noted=True))

@@ -1,0 +1,244 @@
+"""Collecting: keys first, then record, ledger entries and spent receipt in one transaction; success is durable."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from upheld.collection.model import Admission, Collected, Fault, Script, Submission
+from upheld.collection.rules import admit, identifiers, relation_kind, starts
+from upheld.db import b64
+from upheld.notice import Act, House, Published, Shown, Snapshot
+from upheld.notice.actions import note_script
+from upheld.notice.rules import judge, surface_of
+from upheld.policy.model import CompiledPolicy, Situation
+from upheld.records import SubjectErasedError, SubjectErasingError
+from upheld.web.refusals import Refusal
+
+_OPENED_BY_TAKING = frozenset({"account", "application"})
+
+
+@dataclass(frozen=True, slots=True)
+class _Taking:
+    """One act of collecting that was found in order."""
+
+    published: Published
+    situation: Situation
+    handed: Submission
+    admitted: Admission
+    shown: Shown | None
+    script: Snapshot | None
+    actor: str
+    act: Act | None
+    receipt: str
+
+
+def receipt_digest(receipt: str) -> str:
+    """Give what is stored of a receipt number, so that the store alone opens no receipt page."""
+    return hashlib.sha256(b"receipt|" + receipt.encode()).hexdigest()
+
+
+def collect(
+    house: House,
+    situation_id: str,
+    handed: Submission,
+    *,
+    notice_receipt: str | None = None,
+    script: Script | None = None,
+    idempotency_key: str | None = None,
+) -> Collected:
+    """Take in what a person hands over, if the policy in force states it and the person was told first.
+
+    Either `notice_receipt`, or for a staff channel `script`. An idempotency key makes a second call answer as the
+    first. Returns only after the commit. Raises Refusal with the first thing that is wrong.
+    Clause: collection.situations (APPI 17, 18, 20, 21; GDPR 5, 13)
+    """
+    published = house.in_force()
+    policy = published.policy
+    act = None
+    if idempotency_key is not None:
+        asked = [situation_id, dict(handed.fields), handed.country, handed.subtype, list(handed.consents), handed.visitor, handed.relation]
+        act = house.once.act(f"collect:{situation_id}", idempotency_key, asked)
+        with house.store.read() as tx:
+            if answer := house.once.known(tx, act):
+                return Collected(**answer, replayed=True)
+    admitted = admit(policy, house.law, situation_id, handed, house.today(policy))
+    if admitted.faults:
+        raise refusal_of(policy, situation_id, admitted.faults[0])
+    situation = policy.situations[situation_id]
+    shown = None if script else _shown(house, policy, situation, handed.lang, notice_receipt)
+    told = _told(house, published, situation, script, handed.lang) if script else None
+    actor = script.staff if script else "self"
+    receipt = b64(house.ids.random(16))
+    taking = _Taking(published, situation, handed, admitted, shown, told, actor, act, receipt)
+    try:
+        return _take(house, taking)
+    except SubjectErasedError:
+        return _take(house, taking)  # erased since the look-up: a new act makes a new subject
+    except SubjectErasingError:
+        raise Refusal("busy", "rights.erasure") from None
+
+
+def refusal_of(policy: CompiledPolicy, situation_id: str, fault: Fault) -> Refusal:
+    """Turn a fault into the refusal that says it."""
+    known = situation_id in policy.situations
+    params = {"situation": situation_id} if known else {}
+    fields = (fault.field,) if fault.field else ()
+    return Refusal(fault.code, fault.clause, fields=fields, policy_version=policy.version, params=params)
+
+
+def _shown(
+    house: House, policy: CompiledPolicy, situation: Situation, lang: str | None, token: str | None
+) -> Shown:
+    shown = house.notices.read(token) if token else None
+    surface = surface_of(policy, situation)
+    code = judge(shown, surface=surface, policy=policy, lang=lang, now=house.clock.now())
+    if code is not None or shown is None:
+        clause = f"notice.channels.{situation.channel}"
+        raise Refusal(code or "notice_not_shown", clause, policy_version=policy.version)
+    return shown
+
+
+def _told(
+    house: House, published: Published, situation: Situation, script: Script, lang: str | None
+) -> Snapshot:
+    """Take the word of staff that the purposes of this version were told; only for situations met by staff.
+
+    Clause: notice.scripts (APPI 21)
+    """
+    policy = published.policy
+    channel = policy.channels.get(situation.channel)
+    clause = f"notice.scripts.{situation.id}"
+    if channel is None or channel.how not in {"staff", "import"}:
+        raise Refusal("notice_not_shown", clause, policy_version=policy.version)
+    if script.version != policy.version:
+        raise Refusal("notice_stale", clause, policy_version=policy.version)
+    return house.notices.snapshot_of(published, house.law, situation, lang or policy.languages[0])
+
+
+def _take(house: House, taking: _Taking) -> Collected:
+    policy = taking.published.policy
+    region = taking.handed.country[:2] or policy.controller.country
+    found = identifiers(policy, taking.admitted.values, taking.handed.visitor)
+    subject = house.vault.subject_for(found, region=region, classes=[taking.situation.subject])
+    with house.store.write() as tx:
+        if taking.act and (answer := house.once.known(tx, taking.act)):
+            return Collected(**answer, replayed=True)
+        _still_in_force(house, taking)
+        _tell(house, tx, taking, subject)
+        relation, outside = _relation(house, tx, taking, subject)
+        record = _put(house, tx, taking, subject, relation)
+        _enter(house, tx, taking, subject, record)
+        done = Collected(
+            record=b64(record),
+            subject=b64(subject),
+            receipt=taking.receipt,
+            policy_version=policy.version,
+            review=taking.admitted.review,
+            relation=outside,
+        )
+        if taking.act:
+            house.once.keep(tx, taking.act, done.answer())
+    house.stirred.set()
+    return done
+
+
+def _still_in_force(house: House, taking: _Taking) -> None:
+    """Refuse when another version came into force between the check and this transaction.
+
+    Clause: amendment.default
+    """
+    now = house.in_force()
+    if now.version != taking.published.version:
+        clause = f"notice.channels.{taking.situation.channel}"
+        raise Refusal("notice_stale", clause, policy_version=now.version)
+
+
+def _tell(house: House, tx: sa.Connection, taking: _Taking, subject: bytes) -> None:
+    if taking.shown is not None:
+        house.vault.ensure_subject(tx, subject)
+        house.notices.spend(tx, house.ledger, taking.shown, subject=subject, actor=taking.actor)
+    elif taking.script is not None:
+        house.vault.ensure_subject(tx, subject)
+        obvious = bool(taking.situation.obvious)
+        note_script(tx, house.ledger, taking.script, subject=subject, staff=taking.actor, obvious=obvious)
+
+
+def _relation(
+    house: House, tx: sa.Connection, taking: _Taking, subject: bytes
+) -> tuple[bytes | None, str]:
+    """Open the account or application that the taking itself begins, or the relationship that was named.
+
+    A contract is opened only under its own number.
+    """
+    policy = taking.published.policy
+    kind = relation_kind(policy, taking.situation)
+    outside = taking.handed.relation
+    if not kind or not (outside or kind in _OPENED_BY_TAKING):
+        return None, ""
+    outside = outside or b64(house.ids.random(9))
+    before = house.vault.relation_find(tx, subject, kind, outside)
+    if before is not None:
+        return before.id, outside
+    opened = house.vault.relation_open(tx, subject, kind, outside, house.today(policy))
+    house.ledger.append(
+        tx,
+        "relation.opened",
+        clause=f"retention.{taking.situation.subject}",
+        policy_version=policy.version,
+        actor=taking.actor,
+        body={"kind": kind, "relation": b64(opened)},
+        subject=subject,
+    )
+    return opened, outside
+
+
+def _put(house: House, tx: sa.Connection, taking: _Taking, subject: bytes, relation: bytes | None) -> bytes:
+    policy, situation, admitted = taking.published.policy, taking.situation, taking.admitted
+    return house.vault.put_record(
+        tx,
+        subject,
+        situation=situation.id,
+        policy_version=policy.version,
+        origin=admitted.origin,
+        fields=admitted.values,
+        shred_class=situation.subject,
+        channel=situation.channel,
+        subtype=taking.handed.subtype,
+        relation=relation,
+        receipt_id=receipt_digest(taking.receipt),
+        review=admitted.review,
+        starts=starts(policy, situation),
+    )
+
+
+def _enter(house: House, tx: sa.Connection, taking: _Taking, subject: bytes, record: bytes) -> None:
+    """Write the entry; its body names fields, never their values."""
+    policy, situation, admitted = taking.published.policy, taking.situation, taking.admitted
+    snap = taking.shown.snapshot if taking.shown else taking.script
+    body: dict[str, Any] = {
+        "situation": situation.id,
+        "record": b64(record),
+        "fields": list(admitted.values),
+        "purposes": list(situation.purpose_ids),
+        "consents": list(admitted.consents),
+        "origin": admitted.origin,
+        "channel": situation.channel,
+        "subtype": taking.handed.subtype,
+        "language": snap.lang if snap else policy.languages[0],
+        "fingerprint": snap.fingerprint if snap else "",
+        "receipt": receipt_digest(taking.receipt),
+        "review": admitted.review,
+    }
+    house.ledger.append(
+        tx,
+        "collect.accepted",
+        clause=f"collection.{situation.id}",
+        policy_version=policy.version,
+        actor=taking.actor,
+        body=body,
+        subject=subject,
+    )
