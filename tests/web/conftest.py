@@ -12,9 +12,12 @@ import msgspec
 import pytest
 from jinja2 import ChoiceLoader, FileSystemLoader
 from litestar import Request, Response, get, post
+from litestar.di import NamedDependency
+from litestar.params import FromQuery, JSONBody
 
 from upheld.web.forms import Entry, Form, Option, faults_of
 from upheld.web.headers import allow_framing, keep_private
+from upheld.web.language import Choice
 from upheld.web.pages import Frame, Pages
 from upheld.web.refusals import Refusal
 from upheld.web.shell import App, make_app
@@ -67,7 +70,7 @@ class Ask(Closed):
 
     subject: str
     purpose: str
-    fields: list[str] = []
+    fields: tuple[str, ...] = ()
     limit: int = 1
     deep: Any = None
     inner: Inner | None = None
@@ -105,16 +108,17 @@ def entries(lang: str, form: Form, *, check: bool = False) -> list[Entry]:
     return [entry.with_error(missing[entry.name]) if sent.get(entry.name) == () else entry for entry in made]
 
 
-def handlers(pages: Pages) -> list[Any]:
+def handlers(pages: Pages) -> list[Any]:  # noqa: C901 - one small function per page
     """Give the specimen's routes, written as a room writes its own."""
     count = iter(range(1, 1_000_000))
 
-    def show(request: AnyRequest, form: Form, *, check: bool, lang: str | None = None) -> Response[str]:
-        lang = lang or pages.language(request).lang
+    def show(request: AnyRequest, form: Form, *, check: bool, asked: str = "") -> Response[str]:
+        choice = Choice(asked, negotiated=False) if asked else pages.language(request)
+        lang = choice.lang
         made = entries(lang, form, check=check)
         faults = faults_of(made)
         return pages.render(
-            request, "specimen.html", lang=lang, status=422 if faults else 200, t=texts(lang), entries=made,
+            request, "specimen.html", lang=choice, status=422 if faults else 200, t=texts(lang), entries=made,
             faults=faults, rough=ROUGH, today=date(2026, 11, 22), then=datetime(2026, 11, 22, 1, 12, tzinfo=UTC),
             tick=next(count), strict_types=False,
         )  # fmt: skip
@@ -124,11 +128,11 @@ def handlers(pages: Pages) -> list[Any]:
         return show(request, Form(), check=False)
 
     @post("/specimen", sync_to_thread=True)
-    def send(request: AnyRequest, form: Form) -> Response[str]:
+    def send(request: AnyRequest, form: NamedDependency[Form]) -> Response[str]:
         if form.one("_lang"):
-            return show(request, form, check=False, lang=form.one("_lang"))
-        shown = show(request, form, check=True, lang=form.one("shown") or None)
-        if shown.status_code == 422:  # noqa: PLR2004
+            return show(request, form, check=False, asked=form.one("_lang"))
+        shown = show(request, form, check=True, asked=form.one("shown"))
+        if shown.status_code == 422:
             return shown
         return Response("", status_code=303, headers={"Location": "/done"})
 
@@ -161,7 +165,7 @@ def handlers(pages: Pages) -> list[Any]:
         raise RuntimeError(f"a value of {SECRET}")
 
     @post("/api/v1/ask", status_code=200, sync_to_thread=True)
-    def ask(data: Ask) -> dict[str, Any]:
+    def ask(data: JSONBody[Ask]) -> dict[str, Any]:
         return {"subject": data.subject, "limit": data.limit}
 
     @post("/api/v1/refuse", sync_to_thread=True)
@@ -173,7 +177,7 @@ def handlers(pages: Pages) -> list[Any]:
         )  # fmt: skip
 
     @get("/api/v1/page", sync_to_thread=True)
-    def numbered(limit: int) -> dict[str, int]:
+    def numbered(limit: FromQuery[int]) -> dict[str, int]:
         return {"limit": limit}
 
     return [specimen, send, done, strict, framed, old, broken, ask, refuse, numbered]

@@ -12,6 +12,7 @@ from typing import Any
 from litestar import Request, Response, get
 from litestar.exceptions import NotFoundException
 from litestar.handlers import HTTPRouteHandler
+from litestar.params import FromPath
 
 _TYPES = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
 _MARK = (
@@ -68,7 +69,7 @@ class Assets:
         by_url: Mapping[str, Asset] = self._by_url
 
         @get("/static/{name:str}", include_in_schema=False, sync_to_thread=False)
-        def static(request: Request[Any, Any, Any], name: str) -> Response[bytes]:
+        def static(request: Request[Any, Any, Any], name: FromPath[str]) -> Response[bytes]:
             """Send a file that never changes under this address."""
             asset = by_url.get(name)
             if asset is None:

@@ -107,7 +107,7 @@ class Pages:
         template: str,
         *,
         status: int = 200,
-        lang: str | None = None,
+        lang: Choice | str | None = None,
         frame: Frame | None = None,
         alternates: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
@@ -115,12 +115,14 @@ class Pages:
     ) -> Response[str]:
         """Draw a page; its headers name the language and the policy version it speaks for.
 
-        Without `lang` it is negotiated and `Vary` says so. `alternates` are the addresses of the same page in
+        Without `lang` it is negotiated and `Vary` says so; a room that negotiated itself hands on the Choice. `alternates` are the addresses of the same page in
         each language; without it they are this address with `?lang=`. An empty mapping hides the switch.
         `frame` names another version than the one in force, as a page of an old version must.
         """
         frame = frame or self.frame()
-        chosen = Choice(lang, negotiated=False) if lang else self.language(request, frame)
+        chosen = lang or self.language(request, frame)
+        if isinstance(chosen, str):
+            chosen = Choice(chosen, negotiated=False)
         if frame.label is not None:
             speak_for(request.scope, frame.label)
         html = self.text(

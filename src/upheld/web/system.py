@@ -9,6 +9,7 @@ from typing import Any
 from litestar import Response, get
 from litestar.exceptions import NotFoundException
 from litestar.handlers import HTTPRouteHandler
+from litestar.params import FromPath
 
 from upheld.web.pages import AnyRequest, Pages
 from upheld.web.refusals import STATUS
@@ -94,7 +95,7 @@ def problem_routes(pages: Pages) -> list[HTTPRouteHandler]:
         return pages.render(request, "problems.html", rows=rows)
 
     @get("/problems/{code:str}", include_in_schema=False, sync_to_thread=True)
-    def explain(request: AnyRequest, code: str) -> Response[str]:
+    def explain(request: AnyRequest, code: FromPath[str]) -> Response[str]:
         """Explain one refusal in every language of the policy."""
         if code not in STATUS:
             raise NotFoundException
