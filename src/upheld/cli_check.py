@@ -27,6 +27,12 @@ _FOLDER = click.Path(path_type=Path)
 _LANGUAGE = click.Choice(["en", "ja"])
 
 
+class CouldNotRunError(click.ClickException):
+    """The command could not run: a folder, a code or an option is not what it takes."""
+
+    exit_code = 2
+
+
 def day(written: str) -> date:
     """Read a legal day, written YYYY-MM-DD; anything else is a usage error."""
     try:
@@ -73,11 +79,9 @@ def read(root: Path) -> Folder:
     try:
         folder = read_folder(root)
     except NotADirectoryError:
-        raise click.ClickException(
-            f"there is no folder {root}; `upheld init {root}` writes a starter"
-        ) from None
+        raise CouldNotRunError(f"there is no folder {root}; `upheld init {root}` writes a starter") from None
     if not folder.sections and not folder.findings:
-        raise click.ClickException(f"{root} holds no policy file (.yaml); `upheld init` writes a starter")
+        raise CouldNotRunError(f"{root} holds no policy file (.yaml); `upheld init` writes a starter")
     return folder
 
 
@@ -118,7 +122,7 @@ def standing(root: Path, as_of: date | None) -> tuple[CompiledPolicy, Law, date]
     wrong = [found for found in outcome.errors if found.code not in DATE_FINDINGS]
     if wrong:
         _tell(outcome, root, on, tuple(wrong))
-        raise click.ClickException(f"{root} does not compile; `upheld check {root}` shows more")
+        raise CouldNotRunError(f"{root} does not compile; `upheld check {root}` shows more")
     return outcome.policy or outcome.draft, law, on
 
 
@@ -132,7 +136,7 @@ def readable(root: Path, as_of: date | None) -> tuple[CompiledPolicy, Law, date]
     ]
     if wrong:
         _tell(outcome, root, on, tuple(wrong))
-        raise click.ClickException(f"{root} cannot be read; `upheld check {root}` shows more")
+        raise CouldNotRunError(f"{root} cannot be read; `upheld check {root}` shows more")
     return outcome.policy or outcome.draft, law, on
 
 
@@ -205,7 +209,7 @@ def explain(code: str | None, kind: str, lang: str) -> None:
             click.echo(f"{entry.code} {entry.severity:8} {entry.title.get(lang) or entry.title['en']}")
         return
     if code.upper() not in catalogue():
-        raise click.ClickException(f"there is no code {code}; `upheld explain` lists them")
+        raise CouldNotRunError(f"there is no code {code}; `upheld explain` lists them")
     entry = catalogue()[code.upper()]
     if kind == "json":
         texts = {name: dict(getattr(entry, name)) for name in ("title", "message", "next", "why")}
@@ -267,7 +271,7 @@ def decide(
     shown = (
         dumps(words.verdict_object(found))
         if kind == "json"
-        else words.verdict_text(policy, found, lang, style())
+        else words.verdict_text(policy, law, found, lang, style())
     )
     click.echo(shown, nl=False)
     raise click.exceptions.Exit(0 if found.verdict.allow else 1)
@@ -312,7 +316,7 @@ def init(folder: Path) -> None:
     from upheld.policy.schema_json import name_schema, write_schemas
 
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise click.ClickException(f"{folder} is not empty; nothing was written")
+        raise CouldNotRunError(f"{folder} is not empty; nothing was written")
     shutil.copytree(_starter(), folder, dirs_exist_ok=True)
     write_schemas(folder / ".schema")
     for path in sorted(folder.rglob("*.yaml")):
@@ -333,7 +337,7 @@ def _starter() -> Path:
     for path in (package / "starter", package.parents[1] / "policies" / "starter"):
         if path.is_dir():
             return path
-    raise click.ClickException("the starter policy is missing from this installation")
+    raise CouldNotRunError("the starter policy is missing from this installation")
 
 
 @click.command()
@@ -360,7 +364,7 @@ def completion(ctx: click.Context, shell: str) -> None:
 
     found = get_completion_class(shell)
     if found is None:
-        raise click.ClickException(f"no completion for {shell}")
+        raise CouldNotRunError(f"no completion for {shell}")
     script = found(ctx.find_root().command, {}, "upheld", "_UPHELD_COMPLETE")
     click.echo(script.source_template % script.source_vars())
 
@@ -379,10 +383,12 @@ _EXPORTS = {
 @click.option("--as-of", type=day, metavar="YYYY-MM-DD", help="The day to compile for; today if left out.")
 @click.option("--format", "kind", type=click.Choice(["csv", "json", "md"]), help="csv for tables, else json.")
 @click.option(
-    "--base-url", default="https://example.com/privacy", show_default=True, help="Where the page will stand."
+    "--base-url", default="https://example.com", show_default=True, help="Where the page will stand (jsonld)."
 )
-@lang_option
-def export(what: str, root: Path, as_of: date | None, kind: str | None, base_url: str, lang: str) -> None:
+@click.option("--lang", help="A language of the policy; its first if left out.")
+def export(
+    what: str, root: Path, as_of: date | None, kind: str | None, base_url: str, lang: str | None
+) -> None:
     """Write WHAT for other programs: the register (`ropa` is its other name), the policy, or its JSON-LD."""
     from upheld.policy import render
     from upheld.policy.report.machine import dumps
@@ -392,12 +398,13 @@ def export(what: str, root: Path, as_of: date | None, kind: str | None, base_url
     if kind not in _EXPORTS[what]:
         raise click.UsageError(f"{what} comes as {' or '.join(_EXPORTS[what])}")
     policy = standing(root, as_of)[0]
-    if what in {"policy", "jsonld"}:
-        click.echo(
-            dumps(render.policy_json(policy) if what == "policy" else render.policy_jsonld(policy, base_url)),
-            nl=False,
-        )
-        return
-    rows = [dict(row) for row in render.register_rows(policy, lang)]
-    columns = tuple(rows[0]) if rows else ()
-    click.echo(table(columns, (tuple(row.get(name, "") for name in columns) for row in rows), kind), nl=False)
+    if lang is not None and lang not in policy.languages:
+        raise click.UsageError(f"the policy speaks {', '.join(policy.languages)}, not {lang}")
+    if what == "policy":
+        click.echo(dumps(render.policy_json(policy)), nl=False)
+    elif what == "jsonld":
+        click.echo(dumps(render.policy_jsonld(policy, base_url)), nl=False)
+    else:
+        rows = render.register_rows(policy, lang or policy.languages[0])
+        names = tuple(rows[0]) if rows else ()
+        click.echo(table(names, ([row[name] for name in names] for row in rows), kind), nl=False)

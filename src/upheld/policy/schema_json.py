@@ -16,7 +16,7 @@ from typing import Any, TypeAlias
 from upheld.policy import keys
 from upheld.policy.catalogue import catalogue
 from upheld.policy.keys import Key, Spec
-from upheld.policy.report.words import SECTION_TITLES
+from upheld.policy.report.words import section_title
 
 DRAFT = "http://json-schema.org/draft-07/schema#"
 Schema: TypeAlias = dict[str, Any]
@@ -85,12 +85,11 @@ def section_schema(section: str, languages: tuple[str, ...] = (), regimes: tuple
     if section == "country" and tree.wildcard:
         tree = tree.wildcard[1]
     body = _Writer(languages, regimes).mapping(tree)
-    title = SECTION_TITLES[section]
     wanted = tree.required_children if section == "country" else []
     return {
         "$schema": DRAFT,
         "title": f"upheld: {section}",
-        "description": f"{title['en']} · {title['ja']}",
+        "description": f"{section_title(section, 'en')} · {section_title(section, 'ja')}",
         **body,
         "properties": {"section": {"const": section}, **body["properties"]},
         "required": ["section", *wanted],
@@ -168,6 +167,8 @@ class _Writer:
             found["properties"] |= {regime: self.node(child) for regime in self.regimes}
             return
         pattern = {"cc": _COUNTRY, "clause": _CLAUSE}.get(name, _ID)
+        if found["properties"]:  # a pattern counts beside `properties`, so it must not fit the fixed keys as well
+            pattern = f"^(?!({'|'.join(found['properties'])})$){pattern.removeprefix('^')}"
         found["patternProperties"] = {pattern: self.node(child)}
 
     def leaf(self, kind: str) -> Schema:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from upheld.policy.check.publication import amendment_table, open_steps
+from upheld.policy.check.publication import DONE_BY_PUBLISHING, amendment_table, open_steps
 from upheld.policy.diff import Change, diff, leading
 from upheld.policy.law import Law
 from upheld.policy.model import CompiledPolicy
@@ -124,7 +124,11 @@ def _head(found: Comparison, lang: str) -> str:
     if not found.due:
         return f"{versions} · {'変更なし' if lang == 'ja' else 'no change'}"
     size = f"変更{len(found.due)}件" if lang == "ja" else counted(len(found.due), "change", "changes")
-    return f"{versions} · {size} · {found.leading}"
+    return f"{versions} · {size} · {_led(found, lang)}"
+
+
+def _led(found: Comparison, lang: str) -> str:
+    return f"最も厳しい区分 {found.leading}" if lang == "ja" else f"led by {found.leading}"
 
 
 def _line(change: Change, lang: str, style: Style) -> str:
@@ -149,19 +153,31 @@ def _duties(members: list[Due], lang: str) -> Iterator[tuple[str, str]]:
         yield labels[0], ", ".join(members[0].steps)
     left = {due.change.clause: due.open for due in members if due.open}
     if left:
-        yield labels[1], " · ".join(f"{clause}: {', '.join(steps)}" for clause, steps in left.items())
-    asked = list(dict.fromkeys(name for due in members for name in due.asked))
+        yield labels[1], _open(members, left, lang)
+    asked = ", ".join(dict.fromkeys(name for due in members for name in due.asked))
     if asked:
-        ask = "の本人に同意を求める" if lang == "ja" else ": people of these situations are asked for consent"
-        yield labels[2], ", ".join(asked) + ask
-    closed = list(dict.fromkeys(name for due in members for name in due.unreachable))
+        yield (
+            labels[2],
+            f"{asked}の本人に同意を求める" if lang == "ja" else f"people of {asked} are asked for consent",
+        )
+    closed = ", ".join(dict.fromkeys(name for due in members for name in due.unreachable))
     if closed:
         why = (
             "：案内の目的がなく連絡できない"
             if lang == "ja"
-            else ": no purpose allows writing to these people"
+            else ": no purpose there allows writing to people"
         )
-        yield labels[3], ", ".join(closed) + why
+        yield labels[3], closed + why
+
+
+def _open(members: list[Due], left: Mapping[str, tuple[str, ...]], lang: str) -> str:
+    """Name the steps that are not recorded as done; shortly, where it is all of them everywhere."""
+    whole = set(members[0].steps) - DONE_BY_PUBLISHING
+    if len(left) == len({due.change.clause for due in members}) and all(
+        set(s) == whole for s in left.values()
+    ):
+        return "すべて" if lang == "ja" else "all of them"
+    return " · ".join(f"{clause}: {', '.join(steps)}" for clause, steps in left.items())
 
 
 def short(value: Any, lang: str) -> str:

@@ -54,11 +54,13 @@ def _source(report: Report, found: Finding, lang: str, style: Style, gutter: int
     room = max(20, style.width - gutter - 3) if style.width else None
     text, before, marked = window(visible(line).rstrip(), start, max(start, end), room)
     bar = style.paint(" " * gutter + " |", "place")
+    words = visible(caret_words(found, lang))
+    if room and before + marked + 1 + columns(words) > room:
+        words = ""  # the first line has said it already
     level = "accepted" if found.accepted else found.severity
-    under = style.paint("^" * marked, level) + " " * bool(caret_words(found, lang))
     yield bar
     yield f"{style.paint(f'{span.line} |', 'place')} {text}"
-    yield f"{bar} {' ' * before}{under}{visible(caret_words(found, lang))}".rstrip()
+    yield f"{bar} {' ' * before}{style.paint('^' * marked, level)} {words}".rstrip()
 
 
 def _facts(report: Report, found: Finding, lang: str, style: Style, gutter: int) -> Iterator[str]:

@@ -11,9 +11,9 @@ from upheld.policy.decide import Verdict, decide, state
 from upheld.policy.law import Law, area_contains, regimes
 from upheld.policy.law.adequacy import SAME_AREA, DpfEvidence, adequate
 from upheld.policy.model import CompiledPolicy, End, Service
+from upheld.policy.render.wording import Wording
 from upheld.policy.report.style import Style
 from upheld.policy.report.width import pad, wrap
-from upheld.policy.report.words import START_WORDS, UNITS
 
 MATRIX = ("situation", "field", "purpose", "decision", "code")
 _AREA_OF = {"eea": "EEA", "uk": "GB", "jp": "JP"}
@@ -161,9 +161,10 @@ _NEXT = {
 }
 
 
-def verdict_text(policy: CompiledPolicy, found: Answer, lang: str, style: Style) -> str:
+def verdict_text(policy: CompiledPolicy, law: Law, found: Answer, lang: str, style: Style) -> str:
     """Print an answer: what, why, until when, to whom, and what to do next."""
-    rows = _refused(policy, found, lang) if not found.verdict.allow else _allowed(found, lang)
+    wording = Wording(policy, lang, law, found.question.on)
+    rows = _allowed(found, wording) if found.verdict.allow else _refused(policy, found, lang)
     lines = []
     for name, text in rows:
         mark = style.paint(name, name) + " " * (_LABEL - len(name))
@@ -200,36 +201,23 @@ def _instead(policy: CompiledPolicy, found: Answer, lang: str) -> str:
     return f"{version}{says}: {', '.join(words) or '-'}"
 
 
-def _allowed(found: Answer, lang: str) -> Iterator[tuple[str, str]]:
-    needs = found.verdict.needs
+def _allowed(found: Answer, wording: Wording) -> Iterator[tuple[str, str]]:
+    needs, lang = found.verdict.needs, wording.lang
     standing = " + ".join(needs)
     while_ = (f"{standing}が有効な間" if lang == "ja" else f"while {standing} stands") if needs else ""
     yield "allow", while_ or ("公表文に記載" if lang == "ja" else "stated")
     yield "clause", f"{found.verdict.clause}   version {found.version}"
-    kept = " / ".join(end_text(end, lang) for end in found.ends)
     bases: dict[str, list[str]] = {}
     for regime, basis in (found.verdict.bases or {}).items():
         bases.setdefault(basis, []).append(regime)
     if bases:
         yield "basis", " · ".join(f"{basis} ({', '.join(held)})" for basis, held in bases.items())
-    if kept:
-        yield "keep", kept
+    if found.ends:
+        yield "keep", wording.ends(found.ends)
     width = max((len(hop.service) for hop in found.hops), default=0)
     for place, hop in enumerate(found.hops):
         carried = ", ".join(f"{means or '-'} ({regime})" for regime, means in hop.carried)
         yield ("" if place else "to"), f"{pad(hop.service, width)}  {hop.country}  {carried}".rstrip()
-
-
-def end_text(end: End, lang: str) -> str:
-    """Say when data end: `last contact + 3 years`."""
-    word = START_WORDS.get(end.after, {})
-    start = word.get(lang) or word.get("en") or end.after.replace("_", " ")
-    one, many, ja = UNITS[end.period.unit]
-    if lang == "ja":
-        counted = "（年末から）" if end.count == "from_year_end" else ""
-        return f"{start}から{end.period.n}{ja}{counted}"
-    counted = " from the end of that year" if end.count == "from_year_end" else ""
-    return f"{start} + {end.period.n} {one if end.period.n == 1 else many}{counted}"
 
 
 def verdict_object(found: Answer) -> dict[str, Any]:

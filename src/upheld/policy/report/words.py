@@ -4,27 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from upheld.policy.render.wording import book
+
 LANGUAGES = ("en", "ja")
 
-SECTION_TITLES: Mapping[str, Mapping[str, str]] = {
-    "policy": {"en": "Who we are", "ja": "事業者"},
-    "notice": {"en": "How we tell you", "ja": "通知・公表"},
-    "collection": {"en": "What we collect", "ja": "取得する情報"},
-    "basis": {"en": "Legal bases", "ja": "法的根拠"},
-    "security": {"en": "Security", "ja": "安全管理措置"},
-    "country": {"en": "Countries", "ja": "外国の制度"},
-    "services": {"en": "Services", "ja": "委託先"},
-    "recipients": {"en": "Recipients", "ja": "提供先"},
-    "retention": {"en": "How long we keep it", "ja": "保存期間"},
-    "rights": {"en": "Your rights", "ja": "開示等の請求"},
-    "contact": {"en": "Contact", "ja": "問い合わせ先"},
-    "amendment": {"en": "Changes", "ja": "改定"},
-    "transfers": {"en": "Transfers", "ja": "外国への移転"},
-    "cookies": {"en": "Cookies and tags", "ja": "Cookie・タグ"},
-    "statements": {"en": "Statements", "ja": "記述のみの条項"},
+_UNPRINTED: Mapping[str, Mapping[str, str]] = {
     "evidence": {"en": "Evidence", "ja": "裏付け"},
     "mappings": {"en": "Mappings", "ja": "対応表"},
+    "statements": {"en": "Statements", "ja": "記述のみの条項"},
 }
+"""Headings of sections that the page does not print; the others are headed here as they are there."""
 
 SEVERITIES: Mapping[str, Mapping[str, str]] = {
     "error": {"en": "error", "ja": "エラー"},
@@ -48,25 +37,6 @@ AT_THE_CARET: Mapping[str, Mapping[str, str]] = {
 }
 """What stands behind the carets; a code that is not here has only its first line."""
 
-START_WORDS: Mapping[str, Mapping[str, str]] = {
-    "last_contact": {"en": "last contact", "ja": "最後の接触"},
-    "last_visit": {"en": "last visit", "ja": "最後の訪問"},
-    "contract_end": {"en": "end of the contract", "ja": "契約の終了"},
-    "account_closed": {"en": "closing of the account", "ja": "アカウントの閉鎖"},
-    "decision": {"en": "decision", "ja": "採否の決定"},
-    "relationship_end": {"en": "relationship end", "ja": "関係の終了"},
-    "recorded": {"en": "the day it was recorded", "ja": "記録の日"},
-    "last_use": {"en": "last use", "ja": "最後の利用"},
-    "closing": {"en": "closing of the request", "ja": "請求の完了"},
-}
-
-UNITS: Mapping[str, tuple[str, str, str]] = {
-    "D": ("day", "days", "日"),
-    "W": ("week", "weeks", "週間"),
-    "M": ("month", "months", "か月"),
-    "Y": ("year", "years", "年"),
-}
-
 CLASS_TITLES: Mapping[str, str] = {
     "wording": "文言",
     "narrowing": "縮小",
@@ -81,9 +51,9 @@ CLASS_TITLES: Mapping[str, str] = {
 
 
 def section_title(section: str, lang: str) -> str:
-    """Give the heading of a section; an unknown section is its own word."""
-    title = SECTION_TITLES.get(section, {})
-    return title.get(lang) or title.get("en") or section
+    """Give the heading of a section as the page prints it; an unknown section is its own word."""
+    own = _UNPRINTED.get(section, {})
+    return book(lang)["section"].get(section) or own.get(lang) or own.get("en") or section
 
 
 def severity_word(severity: str, lang: str) -> str:
