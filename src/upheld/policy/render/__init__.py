@@ -2,8 +2,17 @@
 
 from upheld.policy.render.json import policy_json
 from upheld.policy.render.jsonld import policy_jsonld
-from upheld.policy.render.page import dated_values, page, situation
+from upheld.policy.render.page import page, part, printed, situation
 from upheld.policy.render.register import register_rows
 from upheld.policy.render.view import PageView
 
-__all__ = ["PageView", "dated_values", "page", "policy_json", "policy_jsonld", "register_rows", "situation"]
+__all__ = [
+    "PageView",
+    "page",
+    "part",
+    "policy_json",
+    "policy_jsonld",
+    "printed",
+    "register_rows",
+    "situation",
+]

@@ -72,7 +72,7 @@ def _purpose(ink: Ink, situation: Situation, stated: Stated) -> Part:
         notes.append(say("collection", "obvious"))
     return Part(
         ink.runs(purpose.text), mark("purpose", purpose.id), f"collection.{situation.id}.{purpose.id}",
-        str(ink.purpose_numbers[purpose.id]), tuple(notes), f"#collection.purposes.{purpose.id}", uses,
+        ink.purpose_label(purpose.id), tuple(notes), f"#collection.purposes.{purpose.id}", uses,
     )  # fmt: skip
 
 

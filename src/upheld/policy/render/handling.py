@@ -38,8 +38,8 @@ def _one_basis(ink: Ink, item: LegalBasis) -> Item:
     return Item(ink.prose(item.text), f"basis.{item.id}", mark("basis", item.id), "", tuple(notes), interests)
 
 
-def purposes(ink: Ink) -> Table:
-    """Give one row for each purpose: its sentence and, for each regime, the basis it rests on.
+def purposes(ink: Ink, only: tuple[str, ...] | None = None) -> Table:
+    """Give one row for each purpose, or for some: its sentence and, for each regime, the basis it rests on.
 
     Clause: basis.purposes (GDPR 6(1), 13(1)(c))
     """
@@ -51,6 +51,7 @@ def purposes(ink: Ink) -> Table:
             f"basis.purposes.{item.id}",
         )
         for item in ink.policy.purposes.values()
+        if only is None or item.id in only
     )
     return Table(say("basis", "purposes"), heads, rows, "basis.purposes")
 
@@ -66,8 +67,8 @@ def _purpose(ink: Ink, purpose: Purpose) -> Part:
         notes.append(say("collection", "totals", n=str(purpose.min_cell)) if purpose.min_cell else plain)
     if purpose.output == "pseudonymised":
         notes.append(say("collection", "pseudonymised"))
-    number = str(ink.purpose_numbers[purpose.id])
-    return Part(ink.runs(purpose.text), None, f"collection.purposes.{purpose.id}", number, tuple(notes))
+    badge = ink.purpose_label(purpose.id)
+    return Part(ink.runs(purpose.text), None, f"collection.purposes.{purpose.id}", badge, tuple(notes))
 
 
 def _bases_in(ink: Ink, purpose: str, regime: str) -> tuple[Part, ...]:
@@ -177,8 +178,8 @@ def country(ink: Ink) -> tuple[Block, ...]:
     return (Items(ink.words.say("country", "caption"), items),)
 
 
-def services(ink: Ink) -> tuple[Block, ...]:
-    """Give one row for each service.
+def services(ink: Ink, purposes: tuple[str, ...] | None = None) -> tuple[Block, ...]:
+    """Give one row for each service, or for those that work for some of the purposes.
 
     Clause: services (APPI 32(1), GDPR 13(1)(e), 13(1)(f))
     """
@@ -187,7 +188,8 @@ def services(ink: Ink) -> tuple[Block, ...]:
     guarded = bool(ink.policy.mechanisms) or "jp" in ink.regimes
     if guarded:
         heads.append(say("services", "protection"))
-    rows = tuple(_service(ink, item, guarded) for item in ink.policy.services.values())
+    chosen = [s for s in ink.policy.services.values() if purposes is None or set(s.purposes) & set(purposes)]
+    rows = tuple(_service(ink, item, guarded) for item in chosen)
     return (Table(say("services", "caption"), tuple(heads), rows, "services.services"),)
 
 

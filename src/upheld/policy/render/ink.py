@@ -50,6 +50,10 @@ class Ink:
         """Count the purposes as the page does."""
         return {name: place for place, name in enumerate(self.policy.purposes, 1)}
 
+    def purpose_label(self, purpose: str) -> str:
+        """Name a purpose by its number on the page."""
+        return self.words.say("services", "purpose_n", n=str(self.purpose_numbers[purpose]))
+
     @cached_property
     def values(self) -> dict[str, str]:
         """Give the compiled values that texts may name in braces, said in this language."""

@@ -50,17 +50,29 @@ def page(policy: CompiledPolicy, lang: str, law: Law, on: date) -> PageView:
     )
 
 
-def situation(policy: CompiledPolicy, lang: str, law: Law, on: date, name: str) -> Table:
-    """Give the row of one situation, as the page prints it; raises KeyError for an unknown one."""
-    if name not in policy.situations:
-        raise KeyError(name)
-    return collection.situations(_ink(policy, lang, law, on), only=name)
+def situation(policy: CompiledPolicy, lang: str, law: Law, on: date, name: str) -> tuple[Block, ...]:
+    """Give all that concerns one situation: its row, the bases of its purposes, the services behind them.
 
-
-def dated_values(policy: CompiledPolicy, lang: str, law: Law, on: date) -> tuple[tuple[str, str], ...]:
-    """Give the printed values that the day decides, so that a page drawn before can be kept while they hold."""
+    Raises KeyError for an unknown one.
+    Clause: collection.situations (GDPR 13(1), APPI 21(2))
+    """
     ink = _ink(policy, lang, law, on)
-    return tuple(sorted(ink.values.items()))
+    wanted = policy.situations[name].purpose_ids
+    bases = (handling.purposes(ink, wanted),) if ink.asking else ()
+    behind = any(set(service.purposes) & set(wanted) for service in policy.services.values())
+    return (
+        collection.situations(ink, only=name),
+        *bases,
+        *(handling.services(ink, wanted) if behind else ()),
+    )
+
+
+def part(policy: CompiledPolicy, lang: str, law: Law, on: date, name: str) -> Section:
+    """Give one section alone; raises KeyError for one the page does not print."""
+    names = printed(policy)
+    if name not in names:
+        raise KeyError(name)
+    return _section(_ink(policy, lang, law, on), name, names.index(name) + 1)
 
 
 def printed(policy: CompiledPolicy) -> tuple[str, ...]:
