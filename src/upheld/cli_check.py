@@ -16,6 +16,7 @@ import click
 
 if TYPE_CHECKING:
     from upheld.policy.compile import Compiled
+    from upheld.policy.findings import Finding
     from upheld.policy.law import Law
     from upheld.policy.model import CompiledPolicy
     from upheld.policy.report import Style
@@ -112,14 +113,13 @@ def compiled(
 
 
 def standing(root: Path, as_of: date | None) -> tuple[CompiledPolicy, Law, date]:
-    """Compile a folder that must be sound; dates that passed stop publishing only.
+    """Compile a folder that must be sound; days that passed, an acceptance's too, stop publishing only.
 
     Leaves with 2 and the errors, one a line, where the folder has others.
     """
-    from upheld.policy.compile import DATE_FINDINGS
-
     outcome, law, on = compiled(root, as_of)
-    wrong = [found for found in outcome.errors if found.code not in DATE_FINDINGS]
+    ended = {(entry.get("code"), entry.get("at")) for entry in outcome.draft.evidence.accept}
+    wrong = [found for found in _lasting(outcome) if (found.code, found.clause) not in ended]
     if wrong:
         _tell(outcome, root, on, tuple(wrong))
         raise CouldNotRunError(f"{root} does not compile; `upheld check {root}` shows more")
@@ -128,19 +128,22 @@ def standing(root: Path, as_of: date | None) -> tuple[CompiledPolicy, Law, date]
 
 def readable(root: Path, as_of: date | None) -> tuple[CompiledPolicy, Law, date]:
     """Compile a folder that must be readable: only syntax and references stop it."""
-    from upheld.policy.compile import DATE_FINDINGS
-
     outcome, law, on = compiled(root, as_of)
-    wrong = [
-        found for found in outcome.errors if found.code.startswith("PP0") and found.code not in DATE_FINDINGS
-    ]
+    wrong = tuple(found for found in _lasting(outcome) if found.code.startswith("PP0"))
     if wrong:
-        _tell(outcome, root, on, tuple(wrong))
+        _tell(outcome, root, on, wrong)
         raise CouldNotRunError(f"{root} cannot be read; `upheld check {root}` shows more")
     return outcome.policy or outcome.draft, law, on
 
 
-def _tell(outcome: Compiled, root: Path, on: date, found: tuple[Any, ...]) -> None:
+def _lasting(outcome: Compiled) -> list[Finding]:
+    """Give the errors that no passing day brought about."""
+    from upheld.policy.compile import DATE_FINDINGS
+
+    return [found for found in outcome.errors if found.code not in DATE_FINDINGS]
+
+
+def _tell(outcome: Compiled, root: Path, on: date, found: tuple[Finding, ...]) -> None:
     from upheld.policy.report import Report, concise
 
     report = Report(outcome.draft, found, (), outcome.texts, on, _seen(root))
@@ -152,7 +155,7 @@ def _seen(root: Path) -> str:
     return Path(os.path.relpath(root)).as_posix()
 
 
-# --- check and explain -----------------------------------------------------------------------------------------
+# --- check and explain --------------------------------------------------------------------------------------
 
 
 @click.command()
@@ -220,7 +223,7 @@ def explain(code: str | None, kind: str, lang: str) -> None:
     click.echo(explain_markdown(entry).rstrip() if kind == "md" else explain_text(entry, lang))
 
 
-# --- decide and diff -------------------------------------------------------------------------------------------
+# --- decide and diff ----------------------------------------------------------------------------------------
 
 
 @click.command()
@@ -244,9 +247,9 @@ def decide(
 ) -> None:  # fmt: skip
     """Say what the policy says of a field for a purpose, without any data.
 
-    Leaves with 0 for allow and 1 for refuse. With --matrix the columns are situation, field, purpose, decision, code:
-    `allow` for what the page states, else `refuse` and why. A purpose that is stated and cannot be met stays `allow`
-    there and carries the code `purpose_gap`; reading and sending refuse it.
+    Leaves with 0 for allow and 1 for refuse. With --matrix the columns are situation, field, purpose, decision
+    and code: `allow` for what the page states, else `refuse` and why. A purpose that is stated and cannot be met
+    stays `allow` there and carries the code `purpose_gap`; reading and sending refuse it.
     """
     from upheld.policy.report import verdict as words
     from upheld.policy.report.machine import dumps
@@ -303,7 +306,7 @@ def diff(old: Path, new: Path, as_of: date | None, kind: str, lang: str) -> None
     raise click.exceptions.Exit(1 if found.due else 0)
 
 
-# --- writing files ---------------------------------------------------------------------------------------------
+# --- writing files ------------------------------------------------------------------------------------------
 
 
 @click.command()

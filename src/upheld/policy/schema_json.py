@@ -151,12 +151,12 @@ class _Writer:
             "properties": {name: self.node(child) for name, child in spec.children.items()},
             "additionalProperties": False,
         }
-        if spec.wildcard:
-            self.wildcard(found, *spec.wildcard)
         if spec.key is None or spec.children:
             found["properties"].setdefault(
                 "was", {"description": _WAS, "type": "array", "items": _ITEMS["strs"]}
             )
+        if spec.wildcard:
+            self.wildcard(found, *spec.wildcard)
         if spec.required_children:
             found["required"] = spec.required_children
         return found
@@ -167,7 +167,9 @@ class _Writer:
             found["properties"] |= {regime: self.node(child) for regime in self.regimes}
             return
         pattern = {"cc": _COUNTRY, "clause": _CLAUSE}.get(name, _ID)
-        if found["properties"]:  # a pattern counts beside `properties`, so it must not fit the fixed keys as well
+        if found[
+            "properties"
+        ]:  # a pattern counts beside `properties`, so it must not fit the fixed keys as well
             pattern = f"^(?!({'|'.join(found['properties'])})$){pattern.removeprefix('^')}"
         found["patternProperties"] = {pattern: self.node(child)}
 

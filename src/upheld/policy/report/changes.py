@@ -97,7 +97,7 @@ def _may_be_asked(old: CompiledPolicy, situation: str) -> bool:
     return any(stated.act == "send_marketing" for stated in old.situations[situation].purposes)
 
 
-# --- text ------------------------------------------------------------------------------------------------------
+# --- text ---------------------------------------------------------------------------------------------------
 
 
 def changes_text(found: Comparison, lang: str, style: Style) -> str:

@@ -130,7 +130,7 @@ def _certified(dpf: Any) -> DpfEvidence | None:
     return DpfEvidence(seen, frozenset(dpf.get("covers", ())), bool(dpf.get("uk_extension")))
 
 
-# --- text ------------------------------------------------------------------------------------------------------
+# --- text ---------------------------------------------------------------------------------------------------
 
 _STATES = {
     "situation_unknown": {"en": "has the situations", "ja": "の取得場面"},
