@@ -60,6 +60,7 @@ def test_the_stylesheet_and_the_script_stay_small() -> None:
     css = (WEB / "static" / "app.css").read_text("utf-8")
     assert "@import" not in css
     assert "url(" not in css
+    assert not any(word in css for word in ("transition:", "animation:", "scroll-behavior:"))  # nothing moves
     script = (WEB / "static" / "enhance.js").read_text("utf-8")
     assert not any(word in script for word in ("innerHTML", "eval(", "Function(", "http:", "https:", "insertAdjacent"))
 
