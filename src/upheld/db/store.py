@@ -39,6 +39,7 @@ _PRAGMAS = (
     "PRAGMA temp_store=MEMORY",
 )
 _BUSY_SECONDS = 10.0
+_TRUNCATE_WAIT_MS = 100
 
 
 class Store:
@@ -128,6 +129,7 @@ class Store:
         with self._lock:
             connection = self.raw()
             try:
+                connection.execute(f"PRAGMA busy_timeout={_TRUNCATE_WAIT_MS}")
                 busy, _, _ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
             finally:
                 connection.close()

@@ -1,36 +1,29 @@
-"""What one can do with the ledger: append, give positions, sign, read, prove."""
+"""What one can do with the ledger: append, give positions, sign."""
 
 from __future__ import annotations
 
 import threading
 from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping
-from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import sqlalchemy as sa
 
-from upheld.db import Clock, Ids, Store, b64, canonical, crash_point, parse_canonical
+from upheld.db import Clock, Ids, Store, b64, canonical, crash_point
 from upheld.ledger import audit, store
 from upheld.ledger.model import (
     IDENTITY_CLASS,
     INSTANCE_KEY,
-    BodyErasedError,
     BodySealer,
-    Entry,
     EntryId,
-    EntryUnknownError,
     Event,
     HeadMovedError,
     LedgerError,
-    LedgerFinding,
-    LedgerHealth,
-    NotIntegratedError,
-    Receipt,
     SigningStoppedError,
 )
 from upheld.ledger.note import Checkpoint, Signer, sign_checkpoint
-from upheld.ledger.rules import check_words, commitment, leaf_bytes
+from upheld.ledger.reading import Reading, leaf_of, newest_checkpoint
+from upheld.ledger.rules import check_words, commitment
 from upheld.ledger.tree import EMPTY_ROOT, TileTree, grow_tiles, leaf_hash
 from upheld.ledger.vocabulary import kind_of
 
@@ -38,7 +31,7 @@ Projector = Callable[[sa.Connection, Event], None]
 BATCH = 4096
 
 
-class Ledger:
+class Ledger(Reading):
     """The log of one data store. Safe to share between threads.
 
     Clause: security.technical
@@ -46,16 +39,13 @@ class Ledger:
 
     def __init__(self, data: Store, signer: Signer, sealer: BodySealer, clock: Clock, ids: Ids) -> None:
         """Open the log, beginning it under the signer's origin if the store has none."""
-        self._store = data
-        self._signer = signer
-        self._sealer = sealer
+        super().__init__(data, signer, sealer)
         self._clock = clock
         self._ids = ids
         self._projectors: dict[str, list[Projector]] = defaultdict(list)
         self._words = store.Words()
         self._integrating = threading.Lock()
         self._checked = False
-        self._stopped: str | None = None
         with data.write() as tx:
             origin = store.log_origin(tx)
             if origin not in (None, signer.origin):
@@ -65,11 +55,6 @@ class Ledger:
                 tx.execute(sa.insert(store.head).values(values))
         with data.read() as tx:
             self._words.learn(tx)
-
-    @property
-    def vkey(self) -> str:
-        """The verifier key of this log, one line."""
-        return self._signer.vkey()
 
     # writing
 
@@ -180,149 +165,24 @@ class Ledger:
         """Sign the committed head, if it is not signed yet; never before the commit."""
         with self._store.read() as tx:
             head = tx.execute(sa.select(store.head)).one()
-            if _newest(tx, head.origin, at=head.size) is not None:
+            if newest_checkpoint(tx, head.origin, at=head.size) is not None:
                 return
         unsigned = Checkpoint(head.origin, head.size, head.root)
         note = sign_checkpoint(unsigned, [self._signer])
         values = {"origin": head.origin, "size": head.size, "root": head.root, "note": note}
         with self._store.write() as tx:
-            if _newest(tx, head.origin, at=head.size) is None:
+            if newest_checkpoint(tx, head.origin, at=head.size) is None:
                 tx.execute(sa.insert(store.checkpoint).values(**values, signed_at=self._clock.now()))
         crash_point("ledger.sign")
 
     def checkpoint(self) -> Checkpoint:
         """Give the newest signed checkpoint; signs the empty log if nothing was ever signed."""
         with self._store.read() as tx:
-            newest = _newest(tx, self._signer.origin)
+            newest = newest_checkpoint(tx, self._signer.origin)
         if newest is None:
             self.integrate()
             with self._store.read() as tx:
-                newest = _newest(tx, self._signer.origin)
+                newest = newest_checkpoint(tx, self._signer.origin)
         if newest is None:
             raise SigningStoppedError
         return newest
-
-    def checkpoints(self) -> list[Checkpoint]:
-        """List every signed checkpoint, oldest first."""
-        with self._store.read() as tx:
-            rows = tx.execute(sa.select(store.checkpoint).order_by(store.checkpoint.c.size))
-            return [Checkpoint(row.origin, row.size, row.root, row.note) for row in rows]
-
-    # reading
-
-    def entry(self, entry_id: bytes, *, tx: sa.Connection | None = None) -> Entry:
-        """Give an entry by id; raises EntryUnknownError."""
-        with self._reading(tx) as here:
-            found = store.one(here, entry_id)
-        if found is None:
-            raise EntryUnknownError
-        return found
-
-    def entries_since(
-        self, n: int, limit: int = 256, *, kinds: Collection[str] = (), tx: sa.Connection | None = None
-    ) -> list[Entry]:
-        """List entries at positions `n` and later, in order; a reader's next cursor is the last position + 1."""
-        with self._reading(tx) as here:
-            return store.since(here, n, limit, [kind_of(kind) for kind in kinds])
-
-    def about(self, subject: bytes, *, tx: sa.Connection | None = None) -> list[Entry]:
-        """List entries whose kept body is about a subject; none after the erasure."""
-        with self._reading(tx) as here:
-            return store.of_subject(here, subject)
-
-    def body(self, entry: Entry | bytes, *, tx: sa.Connection | None = None) -> dict[str, Any]:
-        """Open the body of an entry; raises BodyErasedError after its key is gone, ValueError when it was changed."""
-        _, plain = self._open(entry.id if isinstance(entry, Entry) else entry, tx)
-        told: dict[str, Any] = parse_canonical(plain)
-        return told
-
-    def _open(self, entry_id: bytes, tx: sa.Connection | None) -> tuple[bytes, bytes]:
-        with self._reading(tx) as here:
-            kept = store.sealed_body(here, entry_id)
-        opened = kept and self._sealer.open_body(entry_id, *kept)
-        if not opened:
-            raise BodyErasedError
-        return opened
-
-    def health(self) -> LedgerHealth:
-        """Say how the ledger stands, for the readiness page."""
-        with self._store.read() as tx:
-            head = tx.execute(sa.select(store.head)).one()
-            count = sa.select(sa.func.count()).select_from(store.entry).where(store.entry.c.n.is_(None))
-            waiting = tx.execute(count).scalar_one()
-            cp = store.checkpoint.c
-            signed = tx.execute(sa.select(cp.size, cp.signed_at).order_by(cp.size.desc())).first()
-            stopped = self._stopped or audit.contradiction(tx)
-        size, at = signed or (None, None)
-        return LedgerHealth(head.size, waiting, size, at, stopped)
-
-    # proving
-
-    def prove_inclusion(self, n: int, size: int | None = None) -> list[bytes]:
-        """Give the proof that entry `n` is in the first `size` entries (default: all placed)."""
-        with self._store.read() as tx:
-            tree = _tree(tx)
-            return _known(lambda: tree.inclusion(n, tree.size if size is None else size))
-
-    def prove_consistency(self, old: int, new: int | None = None) -> list[bytes]:
-        """Give the proof that the log of `old` entries is the beginning of the one of `new` (default: all placed)."""
-        with self._store.read() as tx:
-            tree = _tree(tx)
-            return _known(lambda: tree.consistency(old, tree.size if new is None else new))
-
-    def receipt(self, entry_id: bytes) -> Receipt:
-        """Give the receipt of an entry; raises NotIntegratedError until it is placed and signed, BodyErasedError after."""
-        with self._store.read() as tx:
-            found = self.entry(entry_id, tx=tx)
-            signed = _newest(tx, self._signer.origin)
-            if found.n is None or signed is None or signed.size <= found.n:
-                raise NotIntegratedError
-            salt, plain = self._open(entry_id, tx)
-            n, tree = found.n, _tree(tx)
-            proof = _known(lambda: tree.inclusion(n, signed.size))
-        return Receipt(
-            leaf=leaf_of(found).decode(),
-            n=n,
-            checkpoint=signed.note,
-            proof=[b64(step) for step in proof],
-            body=plain.decode(),
-            salt=b64(salt),
-        )
-
-    def verify(self, since: int = 0) -> list[LedgerFinding]:
-        """Check the whole stored ledger against itself and its signatures; no finding means none found.
-
-        Open bodies and leaf hashes are checked from position `since` on; the tree always as a whole.
-        """
-        with self._store.read() as tx:
-            return audit.verify(tx, [self._signer.vkey()], self._sealer, since)
-
-    def _reading(self, tx: sa.Connection | None) -> AbstractContextManager[sa.Connection]:
-        return self._store.read() if tx is None else nullcontext(tx)
-
-
-def leaf_of(entry: Entry) -> bytes:
-    """Render the leaf of a stored entry."""
-    return leaf_bytes(
-        entry.id, entry.kind.name, entry.clause, entry.policy_version, entry.actor, entry.b
-    )
-
-
-def _newest(tx: sa.Connection, origin: str, at: int | None = None) -> Checkpoint | None:
-    query = sa.select(store.checkpoint).where(store.checkpoint.c.origin == origin)
-    if at is not None:
-        query = query.where(store.checkpoint.c.size == at)
-    row = tx.execute(query.order_by(store.checkpoint.c.size.desc()).limit(1)).first()
-    return None if row is None else Checkpoint(row.origin, row.size, row.root, row.note)
-
-
-def _tree(tx: sa.Connection) -> TileTree:
-    size = tx.execute(sa.select(store.head.c.size)).scalar_one()
-    return TileTree(store.tiles(tx), size)
-
-
-def _known(ask: Callable[[], list[bytes]]) -> list[bytes]:
-    try:
-        return ask()
-    except LookupError:
-        raise EntryUnknownError from None

@@ -32,11 +32,6 @@ def bound(tenant: str, subject: bytes, item: bytes, place: str, situation: str =
     return lp(tenant, subject, item, place, situation, version) + SCHEMA
 
 
-def wrap(key: bytes, plain: bytes, aad: bytes, random: Callable[[int], bytes]) -> bytes:
-    """Seal a key under another."""
-    return seal(AESGCM(key), plain, aad, random)
-
-
 def seal(cipher: AESGCM, plain: bytes, aad: bytes, random: Callable[[int], bytes]) -> bytes:
     """Give format byte, random nonce, ciphertext and tag: 29 bytes more than `plain`."""
     nonce = random(12)

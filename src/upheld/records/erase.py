@@ -263,6 +263,7 @@ class Erasing(VaultBase):
                 unused = names - self._classes(tx, subject) - {CLASS_IDENTITY}
                 if unused:
                     swept += self._ring.destroy(subject, unused)
+        self._ring.tidy()
         return swept
 
     def _classes(self, tx: sa.Connection, subject: bytes) -> set[str]:

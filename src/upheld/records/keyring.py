@@ -14,16 +14,16 @@ import sqlalchemy as sa
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from upheld.db import Clock, Ids, Store, lp
+from upheld.db import Clock, Ids, Store
 from upheld.records import store
-from upheld.records.cipher import BrokenSealError, DataKey, bound, seal, unseal, wrap
+from upheld.records.cipher import DataKey, bound, seal, unseal
+from upheld.records.keyrows import KeyRows, bucket_aad, bucket_of, dek_aad, meta_aad, unwrap
 from upheld.records.model import CLASS_IDENTITY, RecordsError
 from upheld.records.root import RootError, RootProvider
 
 CACHE_SECONDS = 60.0
 CACHE_SIZE = 10_000
-META = ("index", "suppression", "signing", "instance")
-_TRUNCATE_TRIES = 20
+_TRUNCATE_TRIES = 5
 
 
 class KeyGoneError(RecordsError):
@@ -58,38 +58,22 @@ class KeyRing:
         self._root = root
         self._clock = clock
         self._ids = ids
+        self._rows = KeyRows(root, clock, ids)
         self._lock = threading.RLock()
         self._deks: OrderedDict[tuple[bytes, str], tuple[float, DataKey]] = OrderedDict()
-        self._buckets: dict[int, bytes] = {}
+        self._buckets: dict[int, AESGCM] = {}
         self._meta: dict[str, bytes] = {}
         self._bodies_about_nobody: dict[str, DataKey] = {}
         self._seen = -1
         self._epoch = -1
-        self._begin(tenant, buckets)
-        with keys.read() as tx:
+        with keys.write() as tx:
+            self._rows.begin(tx, tenant, buckets)
             state = tx.execute(sa.select(store.key_state)).one()
         self.tenant: str = state.tenant
         self._root_id: str = state.root
-        self._shift = 17 - int(state.buckets).bit_length()
+        self._bucket_count: int = state.buckets
         self._reader = keys.raw()
         self.meta("instance")
-
-    def _begin(self, tenant: str, buckets: int) -> None:
-        with self.store.write() as tx:
-            if tx.execute(sa.select(store.key_state.c.id)).first() is not None:
-                return
-            root = self._root.current() if self._root.list() else self._root.create_next()
-            tx.execute(
-                sa.insert(store.key_state).values(id=1, tenant=tenant, epoch=1, root=root, buckets=buckets)
-            )
-            made = [
-                {"number": number, "wrapped": self._root.wrap(root, self._ids.random(32), _bucket_aad(number, root))}
-                for number in range(buckets)
-            ]
-            tx.execute(sa.insert(store.key_bucket), made)
-            for name in META:
-                wrapped = self._root.wrap(root, self._ids.random(32), lp("meta", name, root))
-                tx.execute(sa.insert(store.key_meta).values(name=name, wrapped=wrapped))
 
     # keys
 
@@ -102,18 +86,14 @@ class KeyRing:
             return known
 
     def _load_meta(self, name: str) -> bytes:
-        aad = lp("meta", name, self._root_id)
+        aad = meta_aad(name, self._root_id)
         row = self._reader.execute("SELECT wrapped FROM key_meta WHERE name = ?", (name,)).fetchall()
         if row:
             return self._root.unwrap(self._root_id, row[0][0], aad)
         if not name.startswith("month-"):
             raise RootError("The keys store lacks one of its own keys.")
         with self.store.write() as tx:
-            query = sa.select(store.key_meta.c.wrapped).where(store.key_meta.c.name == name)
-            wrapped = tx.execute(query).scalar()
-            if wrapped is None:
-                wrapped = self._root.wrap(self._root_id, self._ids.random(32), aad)
-                tx.execute(sa.insert(store.key_meta).values(name=name, wrapped=wrapped))
+            wrapped = self._rows.make_meta(tx, self._root_id, name)
         return self._root.unwrap(self._root_id, wrapped, aad)
 
     def data_key(self, subject: bytes, shred_class: str) -> DataKey | None:
@@ -158,26 +138,19 @@ class KeyRing:
             row = reader.execute(query, (subject, shred_class)).fetchall()
             if not row:
                 return None
-            bucket = self._bucket_key(reader, self._bucket(subject))
-            return _unwrap(bucket, row[0][0], self._dek_aad(subject, shred_class))
+            bucket = self._bucket_key(reader, bucket_of(subject, self._bucket_count))
+            return unwrap(bucket, row[0][0], dek_aad(self.tenant, subject, shred_class))
         finally:
             reader.execute("ROLLBACK")
 
-    def _bucket_key(self, reader: sqlite3.Connection, number: int) -> bytes:
+    def _bucket_key(self, reader: sqlite3.Connection, number: int) -> AESGCM:
         known = self._buckets.get(number)
         if known is None:
             query = "SELECT wrapped FROM key_bucket WHERE number = ?"
             wrapped = reader.execute(query, (number,)).fetchall()[0][0]
-            known = self._root.unwrap(self._root_id, wrapped, _bucket_aad(number, self._root_id))
-            self._buckets[number] = known
+            aad = bucket_aad(number, self._root_id)
+            known = self._buckets[number] = AESGCM(self._root.unwrap(self._root_id, wrapped, aad))
         return known
-
-    def _bucket(self, subject: bytes) -> int:
-        """First bits of the random subject number; never of an id that tells its time."""
-        return int.from_bytes(subject[:2], "big") >> self._shift
-
-    def _dek_aad(self, subject: bytes, shred_class: str) -> bytes:
-        return lp("dek", self.tenant, subject, shred_class)
 
     def ensure(self, subject: bytes, classes: Iterable[str]) -> None:
         """Make the keys that are missing for a subject, committed in the keys store before this returns."""
@@ -189,27 +162,11 @@ class KeyRing:
 
     def make(self, tx: sa.Connection, subject: bytes, classes: Iterable[str]) -> None:
         """Make missing keys of a subject inside a transaction of the keys store."""
-        dek = store.key_dek
-        there = set(tx.execute(sa.select(dek.c.shred_class).where(dek.c.subject == subject)).scalars())
-        root = tx.execute(sa.select(store.key_state.c.root)).scalar_one()
-        number = self._bucket(subject)
-        query = sa.select(store.key_bucket.c.wrapped).where(store.key_bucket.c.number == number)
-        bucket = self._root.unwrap(root, tx.execute(query).scalar_one(), _bucket_aad(number, root))
-        made = [
-            {
-                "subject": subject,
-                "shred_class": name,
-                "wrapped": wrap(bucket, self._ids.random(32), self._dek_aad(subject, name), self._ids.random),
-                "hour": self.hour(),
-            }
-            for name in sorted({CLASS_IDENTITY, *classes} - there)
-        ]
-        if made:
-            tx.execute(sa.insert(dek), made)
+        self._rows.make(tx, subject, classes)
 
     def hour(self) -> int:
         """Give the present hour since 1970."""
-        return int(self._clock.now().timestamp() // 3600)
+        return self._rows.hour()
 
     # sealing
 
@@ -280,49 +237,18 @@ class KeyRing:
         other keys are wrapped anew, the epoch rises. Doing it twice does no harm. With `unmet_since` (hours
         since 1970) nothing happens, and false is given, when a key of the subject was met later than that.
         """
-        dek, tag = store.key_dek, store.key_tag
+        hours = sa.select(sa.func.max(store.key_dek.c.hour)).where(store.key_dek.c.subject == subject)
         with self.store.write() as tx:
-            met = tx.execute(sa.select(sa.func.max(dek.c.hour)).where(dek.c.subject == subject)).scalar()
+            met = tx.execute(hours).scalar()
             if unmet_since is not None and (met is None or met > unmet_since):
                 return False
-            gone = sa.delete(dek).where(dek.c.subject == subject)
-            if classes is not None:
-                gone = gone.where(dek.c.shred_class.in_(sorted(set(classes) - {CLASS_IDENTITY})))
-            tx.execute(gone)
-            if classes is None:
-                tx.execute(sa.delete(tag).where(tag.c.subject == subject))
-            self._suppress(tx, suppressed)
-            self._replace_bucket(tx, self._bucket(subject))
-            tx.execute(sa.update(store.key_state).values(epoch=store.key_state.c.epoch + 1))
+            self._rows.destroy(tx, subject, classes, suppressed)
         with self._lock:
             self._deks.clear()
             self._buckets.clear()
             self._seen = -1
         self.tidy()
         return True
-
-    def _suppress(self, tx: sa.Connection, tags: Collection[bytes]) -> None:
-        table = store.key_suppressed
-        for tag in tags:
-            if tx.execute(sa.select(table.c.tag).where(table.c.tag == tag)).first() is None:
-                tx.execute(sa.insert(table).values(tag=tag, since=self._clock.now()))
-
-    def _replace_bucket(self, tx: sa.Connection, number: int) -> None:
-        root = tx.execute(sa.select(store.key_state.c.root)).scalar_one()
-        bucket, dek = store.key_bucket, store.key_dek
-        aad = _bucket_aad(number, root)
-        wrapped = tx.execute(sa.select(bucket.c.wrapped).where(bucket.c.number == number)).scalar_one()
-        old, new = self._root.unwrap(root, wrapped, aad), self._ids.random(32)
-        low, high = number << self._shift, ((number + 1) << self._shift) - 1
-        within = dek.c.subject.between(low.to_bytes(2, "big"), high.to_bytes(2, "big") + b"\xff" * 14)
-        for row in tx.execute(sa.select(dek).where(within)).all():
-            row_aad = self._dek_aad(row.subject, row[1])
-            anew = wrap(new, _unwrap(old, row.wrapped, row_aad), row_aad, self._ids.random)
-            same = sa.and_(dek.c.subject == row.subject, dek.c.shred_class == row[1])
-            tx.execute(sa.update(dek).where(same).values(wrapped=anew))
-        tx.execute(
-            sa.update(bucket).where(bucket.c.number == number).values(wrapped=self._root.wrap(root, new, aad))
-        )
 
     def tidy(self) -> bool:
         """Empty the keys store's write-ahead log, so that deleted keys do not linger there; false if readers kept it."""
@@ -336,14 +262,3 @@ class KeyRing:
             self._meta.clear()
             self._bodies_about_nobody.clear()
             self._reader.close()
-
-
-def _bucket_aad(number: int, root: str) -> bytes:
-    return lp("bucket", number.to_bytes(2, "big"), root)
-
-
-def _unwrap(key: bytes, wrapped: bytes, aad: bytes) -> bytes:
-    try:
-        return unseal(AESGCM(key), wrapped, aad)
-    except BrokenSealError:
-        raise RootError("A key in the keys store was changed and does not open.") from None

@@ -1,0 +1,147 @@
+"""Rows of the keys store: made, re-wrapped and deleted inside one transaction of that store."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from upheld.db import Clock, Ids, lp
+from upheld.records import store
+from upheld.records.cipher import BrokenSealError, seal, unseal
+from upheld.records.model import CLASS_IDENTITY
+from upheld.records.root import RootError, RootProvider
+
+META = ("index", "suppression", "signing", "instance")
+
+
+@dataclass(frozen=True, slots=True)
+class KeyRows:
+    """Writes keys in wrapped form: meta and bucket keys under the root, keys of persons under their bucket key."""
+
+    root: RootProvider
+    clock: Clock
+    ids: Ids
+
+    def begin(self, tx: sa.Connection, tenant: str, buckets: int) -> None:
+        """Make root, bucket and meta keys of a new store; a root left by a start cut off is taken."""
+        if tx.execute(sa.select(store.key_state.c.id)).first() is not None:
+            return
+        root = self.root.current() if self.root.list() else self.root.create_next()
+        state = {"id": 1, "tenant": tenant, "epoch": 1, "root": root, "buckets": buckets}
+        tx.execute(sa.insert(store.key_state).values(**state))
+        made = [
+            {"number": number, "wrapped": self.root.wrap(root, self.ids.random(32), bucket_aad(number, root))}
+            for number in range(buckets)
+        ]
+        tx.execute(sa.insert(store.key_bucket), made)
+        for name in META:
+            self.make_meta(tx, root, name)
+
+    def make_meta(self, tx: sa.Connection, root: str, name: str) -> bytes:
+        """Make a meta key unless it is there, and give it wrapped."""
+        query = sa.select(store.key_meta.c.wrapped).where(store.key_meta.c.name == name)
+        wrapped: bytes | None = tx.execute(query).scalar()
+        if wrapped is None:
+            wrapped = self.root.wrap(root, self.ids.random(32), meta_aad(name, root))
+            tx.execute(sa.insert(store.key_meta).values(name=name, wrapped=wrapped))
+        return wrapped
+
+    def make(self, tx: sa.Connection, subject: bytes, classes: Iterable[str]) -> None:
+        """Make the keys a subject lacks of these shred classes; the identity class always."""
+        dek = store.key_dek
+        there = set(tx.execute(sa.select(dek.c.shred_class).where(dek.c.subject == subject)).scalars())
+        missing = sorted({CLASS_IDENTITY, *classes} - there)
+        if not missing:
+            return
+        state = tx.execute(sa.select(store.key_state)).one()
+        number = bucket_of(subject, state.buckets)
+        bucket = AESGCM(self._bucket(tx, number, state.root))
+        made = []
+        for name in missing:
+            aad = dek_aad(state.tenant, subject, name)
+            wrapped = seal(bucket, self.ids.random(32), aad, self.ids.random)
+            made.append({"subject": subject, "shred_class": name, "wrapped": wrapped, "hour": self.hour()})
+        tx.execute(sa.insert(dek), made)
+
+    def destroy(
+        self, tx: sa.Connection, subject: bytes, classes: Collection[str] | None, suppressed: Collection[bytes]
+    ) -> None:
+        """Delete keys of a subject (None: all, and the index rows), re-key the bucket, raise the epoch."""
+        dek, tag = store.key_dek, store.key_tag
+        gone = sa.delete(dek).where(dek.c.subject == subject)
+        if classes is not None:
+            gone = gone.where(dek.c.shred_class.in_(sorted(set(classes) - {CLASS_IDENTITY})))
+        tx.execute(gone)
+        if classes is None:
+            tx.execute(sa.delete(tag).where(tag.c.subject == subject))
+        self._suppress(tx, suppressed)
+        self._replace_bucket(tx, subject)
+        tx.execute(sa.update(store.key_state).values(epoch=store.key_state.c.epoch + 1))
+
+    def hour(self) -> int:
+        """Give the present hour since 1970."""
+        return int(self.clock.now().timestamp() // 3600)
+
+    def _suppress(self, tx: sa.Connection, tags: Collection[bytes]) -> None:
+        table = store.key_suppressed
+        for tag in tags:
+            if tx.execute(sa.select(table.c.tag).where(table.c.tag == tag)).first() is None:
+                tx.execute(sa.insert(table).values(tag=tag, since=self.clock.now()))
+
+    def _replace_bucket(self, tx: sa.Connection, subject: bytes) -> None:
+        """Give the subject's bucket a new key and wrap its other keys under it, so that old copies open nothing."""
+        state = tx.execute(sa.select(store.key_state)).one()
+        bucket, dek = store.key_bucket, store.key_dek
+        number, bits = bucket_of(subject, state.buckets), _unused_bits(state.buckets)
+        new = self.ids.random(32)
+        old_cipher, new_cipher = AESGCM(self._bucket(tx, number, state.root)), AESGCM(new)
+        low, high = number << bits, ((number + 1) << bits) - 1
+        within = dek.c.subject.between(low.to_bytes(2, "big"), high.to_bytes(2, "big") + b"\xff" * 14)
+        query = sa.select(dek.c.subject, dek.c.shred_class, dek.c.wrapped).where(within)
+        for owner, shred_class, wrapped in tx.execute(query).all():
+            aad = dek_aad(state.tenant, owner, shred_class)
+            anew = seal(new_cipher, unwrap(old_cipher, wrapped, aad), aad, self.ids.random)
+            same = sa.and_(dek.c.subject == owner, dek.c.shred_class == shred_class)
+            tx.execute(sa.update(dek).where(same).values(wrapped=anew))
+        rewrapped = self.root.wrap(state.root, new, bucket_aad(number, state.root))
+        tx.execute(sa.update(bucket).where(bucket.c.number == number).values(wrapped=rewrapped))
+
+    def _bucket(self, tx: sa.Connection, number: int, root: str) -> bytes:
+        query = sa.select(store.key_bucket.c.wrapped).where(store.key_bucket.c.number == number)
+        return self.root.unwrap(root, tx.execute(query).scalar_one(), bucket_aad(number, root))
+
+
+def bucket_of(subject: bytes, buckets: int) -> int:
+    """Give the bucket of a subject: the first bits of the random number; never of an id that tells its time."""
+    return int.from_bytes(subject[:2], "big") >> _unused_bits(buckets)
+
+
+def _unused_bits(buckets: int) -> int:
+    """Give how many of the first 16 bits do not choose the bucket."""
+    return 17 - buckets.bit_length()
+
+
+def meta_aad(name: str, root: str) -> bytes:
+    """Give what the wrap of a meta key is bound to."""
+    return lp("meta", name, root)
+
+
+def bucket_aad(number: int, root: str) -> bytes:
+    """Give what the wrap of a bucket key is bound to."""
+    return lp("bucket", number.to_bytes(2, "big"), root)
+
+
+def dek_aad(tenant: str, subject: bytes, shred_class: str) -> bytes:
+    """Give what the wrap of a person's key is bound to."""
+    return lp("dek", tenant, subject, shred_class)
+
+
+def unwrap(bucket: AESGCM, wrapped: bytes, aad: bytes) -> bytes:
+    """Open a person's key; raises RootError when it was changed."""
+    try:
+        return unseal(bucket, wrapped, aad)
+    except BrokenSealError:
+        raise RootError("A key in the keys store was changed and does not open.") from None
