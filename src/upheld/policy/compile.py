@@ -91,14 +91,12 @@ def _once(found: list[Finding]) -> list[Finding]:
 
 
 def _settle(ctx: Context, finding: Finding) -> Finding:
-    """Add severity, clause, headings and law to a finding."""
+    """Add severity, clause and law to a finding."""
     code = catalogue()[finding.code]
-    lang = ctx.policy.languages[0] if ctx.policy.languages else "en"
     return replace(
         finding,
         severity=code.severity,
         clause=finding.clause or ctx.clause(finding.path),
-        under=ctx.under(finding.path, lang),
         law=_citations(ctx, finding.code),
     )
 

@@ -56,7 +56,6 @@ class Finding:
     params: Mapping[str, Any] = field(default_factory=dict)
     clause: str = ""
     severity: str = ""
-    under: tuple[str, ...] = ()
     law: tuple[str, ...] = ()
     accepted: Acceptance | None = None
 

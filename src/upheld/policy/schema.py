@@ -26,6 +26,7 @@ _LANG = re.compile(r"[a-z]{2,3}(-[A-Z][a-z]{3})?(-[A-Z]{2})?")
 _CC = re.compile(r"[A-Z]{2}")
 _AREA = re.compile(r"[A-Z]{2,3}(-[A-Z0-9]{1,3})?")
 _URL = re.compile(r"https?://[^\s]+")
+UNREAD = frozenset({"PP001", "PP013", "PP015"})
 _FREE_WILDCARDS = {"regime", "anyregime", "clause", "cc"}
 _ABSENT: Any = object()
 
@@ -72,8 +73,10 @@ def type_folder(folder: Folder, known_regimes: tuple[str, ...]) -> Typed:
         walker = _Walker(typed, known_regimes)
         value = walker.mapping((section,), tree, keys.tree(section))
         typed.sections[section] = value if isinstance(value, dict) else {}
+    unread = any(finding.code in UNREAD for finding in folder.findings)
     for section in keys.REQUIRED_SECTIONS:
-        if section not in folder.sections:
+        # a file that cannot be read is told once; what it held does not count as missing
+        if section not in folder.sections and not unread:
             typed.findings.append(Finding("PP014", (section,), None, {"section": section}))
     return typed
 
@@ -277,7 +280,7 @@ def _nfc(text: str) -> str:
 
 def _date(text: str) -> date | None:
     try:
-        return date.fromisoformat(text) if re.fullmatch(r"\d{4}-\d{2}-\d{2}", text) else None
+        return date.fromisoformat(text) if re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", text) else None
     except ValueError:
         return None
 
@@ -289,7 +292,7 @@ def _start(text: str) -> str | None:
 _SCALARS: Mapping[str, Callable[[str], Any]] = {
     "str": lambda text: _nfc(text).strip() or None,
     "id": lambda text: text if ID.fullmatch(text) else None,
-    "int": lambda text: int(text) if re.fullmatch(r"\d{1,9}", text) else None,
+    "int": lambda text: int(text) if re.fullmatch(r"[0-9]{1,9}", text) else None,
     "yn": {"yes": True, "no": False}.get,
     "date": _date,
     "P": Period.parse,

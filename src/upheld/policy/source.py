@@ -32,6 +32,8 @@ class Scalar:
 
     value: str
     span: Span
+    plain: bool = False
+    """Written without quotation marks: other tools may guess a type."""
 
 
 @dataclass(slots=True)
@@ -69,9 +71,12 @@ class Folder:
 
     def document(self, relative: str) -> bytes | None:
         """Give the bytes of a document that evidence cites, or None when it is not there."""
-        target = (self.root / relative).resolve()
-        inside = target.is_relative_to(self.root.resolve())
-        return target.read_bytes() if inside and target.is_file() else None
+        try:
+            target = (self.root / relative).resolve()
+            inside = target.is_relative_to(self.root.resolve())
+            return target.read_bytes() if inside and target.is_file() else None
+        except (OSError, ValueError, RuntimeError):  # a name no file system takes, a ring of links, no permission
+            return None
 
 
 class _Unreadable(Exception):  # noqa: N818 - never leaves this module; it carries a finding, not an error
@@ -88,8 +93,11 @@ def read_folder(root: Path) -> Folder:
     if not root.is_dir():
         raise NotADirectoryError(str(root))
     folder = Folder(root)
-    for path in _yaml_files(root):
+    for count, path in enumerate(_yaml_files(root)):
         name = path.relative_to(root).as_posix()
+        if count == MAX_FILES:
+            folder.findings.append(Finding("PP001", (), Span(name, 1, 1, 1, 2), {"detail": "too_many"}))
+            break
         try:
             tree = read_text(name, _decode(name, path), folder)
         except _Unreadable as stop:
@@ -101,14 +109,16 @@ def read_folder(root: Path) -> Folder:
 
 def _yaml_files(root: Path) -> list[Path]:
     paths = sorted(p for p in root.rglob("*") if p.suffix in {".yaml", ".yml"} and p.is_file())
-    mine = [p for p in paths if p.relative_to(root).parts[0] not in {"documents", ".schema"}]
-    return mine[:MAX_FILES]
+    return [p for p in paths if p.relative_to(root).parts[0] not in {"documents", ".schema"}]
 
 
 def _decode(name: str, path: Path) -> str:
     start = Span(name, 1, 1, 1, 2)
-    with path.open("rb") as stream:
-        data = stream.read(MAX_BYTES + 1)
+    try:
+        with path.open("rb") as stream:
+            data = stream.read(MAX_BYTES + 1)
+    except OSError:
+        raise _Unreadable("PP001", start, detail="missing") from None
     if len(data) > MAX_BYTES:
         raise _Unreadable("PP001", start, detail="too_large")
     try:
@@ -138,13 +148,19 @@ def _refuse_invisible(name: str, text: str) -> None:
         if stripped.isprintable():
             continue
         for column, char in enumerate(stripped, 1):
-            if char != "\t" and unicodedata.category(char) in {"Cc", "Cf", "Co", "Cs"}:
-                span = Span(name, number, column, number, column + 1)
-                raise _Unreadable("PP015", span, kind=_invisible(char), value=f"U+{ord(char):04X}")
+            if char != "\t" and unicodedata.category(char) in _UNSEEN:
+                raise _unseen(char, Span(name, number, column, number, column + 1))
+
+
+_UNSEEN = {"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp"}
+
+
+def _unseen(char: str, span: Span) -> _Unreadable:
+    return _Unreadable("PP015", span, kind=_invisible(char), value=f"U+{ord(char):04X}")
 
 
 def _invisible(char: str) -> str:
-    if unicodedata.category(char) == "Cc":
+    if unicodedata.category(char) in {"Cc", "Zl", "Zp"}:
         return "control"
     return "direction" if unicodedata.bidirectional(char) in _DIRECTIONS else "zero_width"
 
@@ -153,7 +169,10 @@ _DIRECTIONS = {"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI", "R
 
 
 def _error_span(name: str, error: yaml.YAMLError) -> Span:
-    mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
+    """Point at the problem; at what was opened and never closed, where that is the problem."""
+    opened = _error_detail(error) in {"quote_open", "bracket_open"}
+    names = ("context_mark", "problem_mark") if opened else ("problem_mark", "context_mark")
+    mark = getattr(error, names[0], None) or getattr(error, names[1], None)
     line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
     return Span(name, line, column, line, column + 1)
 
@@ -193,7 +212,7 @@ class _Reader:
             if kind in _NODE_EVENTS:
                 tree = self.node(event, events, 1)
         if tree is None:
-            return Map({}, Span(self.name, 1, 1, 1, 2))
+            raise _Unreadable("PP001", Span(self.name, 1, 1, 1, 2), detail="empty")
         return tree
 
     def span(self, event: Any) -> Span:
@@ -214,10 +233,17 @@ class _Reader:
         if self.nodes > MAX_NODES:
             raise _Unreadable("PP001", self.span(event), detail="too_many")
         if kind is yaml.ScalarEvent:
-            return Scalar(event.value, self.span(event))
+            return self.scalar(event)
         if kind is yaml.SequenceStartEvent:
             return self.sequence(event, events, depth)
         return self.mapping(event, events, depth)
+
+    def scalar(self, event: Any) -> Scalar:
+        """Read a value; what quotation marks can write in code (`"\\u202e"`) is refused as if it stood there."""
+        for char in event.value if not event.value.isprintable() else "":
+            if char not in "\t\n" and unicodedata.category(char) in _UNSEEN:
+                raise _unseen(char, self.span(event))
+        return Scalar(event.value, self.span(event), event.implicit[0])
 
     def sequence(self, start: Any, events: Iterator[yaml.Event], depth: int) -> Seq:
         items: list[Node] = []
@@ -233,7 +259,7 @@ class _Reader:
             if type(event) is yaml.MappingEndEvent:
                 return Map(entries, self._join(start, event))
             key = self.node(event, events, depth + 1)
-            if not isinstance(key, Scalar):
+            if not isinstance(key, Scalar) or not key.value:
                 raise _Unreadable("PP013", key.span, kind="key")
             if key.value == "<<":
                 raise _Unreadable("PP013", key.span, kind="merge")
@@ -265,7 +291,7 @@ def _file_section(folder: Folder, name: str, tree: Node) -> None:
     section = word[1].value
     if section == "country":
         code = tree.get("country")
-        key = code.value if isinstance(code, Scalar) else Path(name).stem
+        key = code.value if isinstance(code, Scalar) and code.value else Path(name).stem
         tree = Map({key: (word[1].span, tree)}, tree.span)
     if section not in folder.sections:
         folder.sections[section] = tree

@@ -8,7 +8,7 @@ from datetime import date
 from typing import Any
 
 from upheld.policy.catalogue import catalogue
-from upheld.policy.findings import MAIN_LIST, Finding, KeyPath, clause_id, freeze_params
+from upheld.policy.findings import Finding, KeyPath, clause_id, freeze_params
 from upheld.policy.law import Law, Rule
 from upheld.policy.model import CompiledPolicy
 from upheld.policy.schema import Typed
@@ -85,21 +85,6 @@ class Context:
         for step in path:
             node = node.get(step) if isinstance(node, Mapping) else None
         return node
-
-    def under(self, path: KeyPath, lang: str) -> tuple[str, ...]:
-        """Give the chain of headings a path stands under, in a reader's words."""
-        if not path:
-            return ()
-        section = str(path[0])
-        chain = [section]
-        main = MAIN_LIST.get(section)
-        if main and len(path) > 2 and path[1] == main:
-            item = self.value(section, main, str(path[2]))
-            text = item.get("text") if isinstance(item, Mapping) else None
-            chain.append(text.get(lang) or str(path[2]) if isinstance(text, Mapping) else str(path[2]))
-        elif len(path) > 1:
-            chain.append(".".join(str(step) for step in path[1:3] if not isinstance(step, int)))
-        return tuple(chain)
 
 
 def _item_id(node: Any) -> str:
