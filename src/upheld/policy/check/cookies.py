@@ -30,7 +30,8 @@ def tags(ctx: Context) -> Iterator[Finding]:
             yield from ctx.say("PP902", path, at_key=True, tag=tag.id, items=missing)
         category = ctx.policy.cookies.categories.get(tag.category, {}) if ctx.policy.cookies else {}
         for regime in ctx.asking("tags.consent"):
-            if tag.fires.get(regime) == "at_once" and not category.get("always") and not tag.uk_exemption:
+            exempt = category.get("always") or (regime == "uk" and tag.uk_exemption)
+            if tag.fires.get(regime, "after_consent") != "after_consent" and not exempt:
                 yield from ctx.say("PP903", (*path, "fires", regime), tag=tag.id, regimes=[regime])
         for regime in ctx.asking("tags.linking"):
             if tag.links_to_person != "no" and tag.fires.get(regime, "after_consent") != "after_consent":

@@ -46,7 +46,7 @@ def grows(old: str, new: str) -> bool:
     """Tell whether a version number is later than another: parts between dots, numbers as numbers."""
 
     def parts(text: str) -> list[tuple[int, str]]:
-        return [(int(part), "") if part.isdigit() else (0, part) for part in text.split(".")]
+        return [(int(part), "") if part.isdecimal() and part.isascii() else (0, part) for part in text.split(".")]
 
     return parts(new) > parts(old)
 
