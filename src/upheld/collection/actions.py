@@ -49,6 +49,7 @@ def collect(
     notice_receipt: str | None = None,
     script: Script | None = None,
     idempotency_key: str | None = None,
+    key_required: bool = False,
 ) -> Collected:
     """Take in what a person hands over, if the policy in force states it and the person was told first.
 
@@ -71,6 +72,8 @@ def collect(
     situation = policy.situations[situation_id]
     shown = None if script else _shown(house, policy, situation, handed.lang, notice_receipt)
     told = _told(house, published, situation, script, handed.lang) if script else None
+    if key_required and act is None:
+        raise Refusal("idempotency_missing")
     actor = script.staff if script else "self"
     receipt = b64(house.ids.random(16))
     taking = _Taking(published, situation, handed, admitted, shown, told, actor, act, receipt)

@@ -67,7 +67,9 @@ def font_for(lang: str, known: frozenset[str]) -> str:
     return next((name for name in _OTHERS if name in known), "Libertinus Serif")
 
 
-def policy_pdf(view: PageView, since_line: str, made_for: date, *, known: frozenset[str] | None = None) -> bytes:
+def policy_pdf(
+    view: PageView, since_line: str, made_for: date, *, known: frozenset[str] | None = None
+) -> bytes:
     """Make the document of one version in one language; the same view and day give the same bytes.
 
     `made_for` is the day it came into force and stands in the document's own data. Raises FontMissingError,

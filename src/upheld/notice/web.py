@@ -60,7 +60,15 @@ class Turn:
     def key(self) -> tuple[Any, ...]:
         """Give all that a drawn page depends on besides its kind."""
         end, next_one = self.published.superseded_at, self.coming and self.coming.version
-        return (self.published.policy.promise_hash, self.lang, self.today, self.state, end, next_one, self.fixed)
+        return (
+            self.published.policy.promise_hash,
+            self.lang,
+            self.today,
+            self.state,
+            end,
+            next_one,
+            self.fixed,
+        )
 
 
 class Kept:
@@ -164,7 +172,9 @@ class NoticePages:
             blocks = render.situation(policy, turn.lang, self.law, turn.today, name)
             title = found.text.get(turn.lang, name)
             where = f"/situations/{name}"
-            return self._draw(turn, "situation.html", where, blocks=blocks, title=title, form=form, situation=name)
+            return self._draw(
+                turn, "situation.html", where, blocks=blocks, title=title, form=form, situation=name
+            )
 
         return self.kept.get(("situation", name, *turn.key), draw)
 
@@ -215,7 +225,9 @@ class NoticePages:
             since_line=self._since(turn),
             state=turn.state,
             until=turn.published.superseded_at if turn.state == "superseded" else None,
-            coming={"version": coming.version, "since": self._day(turn, coming.effective_from)} if coming else None,
+            coming={"version": coming.version, "since": self._day(turn, coming.effective_from)}
+            if coming
+            else None,
             fixed=turn.fixed,
             pdf=pdf.available() and not turn.fixed,
             **{"whole": f"/privacy/{lang}", **context},
@@ -227,7 +239,9 @@ def _drawn(body: bytes, media_type: str, etag: str | None = None) -> Drawn:
     return Drawn(body, media_type, f'"{etag or hashlib.sha256(body).hexdigest()[:32]}"')
 
 
-def _send(request: AnyRequest, drawn: Drawn, *, lang: str = "", cache: str = FRESH, **more: str) -> Response[bytes]:
+def _send(
+    request: AnyRequest, drawn: Drawn, *, lang: str = "", cache: str = FRESH, **more: str
+) -> Response[bytes]:
     """Send a body, or 304 where the asker holds it already."""
     headers = {"ETag": drawn.etag, "Cache-Control": cache, **more}
     if lang:
