@@ -17,7 +17,7 @@ from upheld.policy.findings import Acceptance, Finding, KeyPath, Span
 from upheld.policy.keys import SECTIONS, UNPROMISED
 from upheld.policy.law import Law
 from upheld.policy.model import CompiledPolicy
-from upheld.policy.schema import Typed, type_folder
+from upheld.policy.schema import UNREAD, Typed, type_folder
 from upheld.policy.source import Folder, Map, Node, Scalar, Seq, digest, plain, read_folder, value_span
 
 LONGEST_ACCEPTANCE_DAYS = 366
@@ -73,9 +73,11 @@ def compile_folder(
     promise, evidence = hashes(folder)
     draft = build(freeze({name: typed.sections[name] for name in SECTIONS if name in typed.sections}), promise, evidence)
     ctx = Context(draft, typed, law, as_of, published, hosts)
-    found = [*folder.findings, *typed.findings, *check.run(ctx)]
+    # what an unreadable file holds is not known: checks over the rest would blame the wrong place
+    unread = any(finding.code in UNREAD for finding in folder.findings)
+    found = [*folder.findings, *typed.findings, *(() if unread else check.run(ctx))]
     settled = [_settle(ctx, finding) for finding in _once(found)]
-    open_, accepted = _accept(ctx, settled)
+    open_, accepted = (settled, list[Finding]()) if unread else _accept(ctx, settled)
     open_.sort(key=Finding.sort_key)
     sound = not any(finding.severity == "error" for finding in open_)
     accepted.sort(key=Finding.sort_key)
