@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from upheld.policy.model import Field, Situation, Stated
 from upheld.policy.render import keeping
-from upheld.policy.render.ink import Ink, cell, line, mark
-from upheld.policy.render.view import Block, Cell, Fact, Facts, Item, Items, Part, Row, Table
+from upheld.policy.render.ink import Ink, cell, mark
+from upheld.policy.render.view import Block, Cell, Fact, Facts, Item, Items, Part, Row, Run, Table
 
 
 def blocks(ink: Ink) -> tuple[Block, ...]:
@@ -104,18 +104,11 @@ def _more(ink: Ink, situation: Situation) -> list[str]:
 
 def fields(ink: Ink) -> Facts:
     """List every detail once, with the situations (by number) that take it."""
-    numbers = {name: place for place, name in enumerate(ink.policy.situations, 1)}
     facts = []
     for item in ink.policy.fields.values():
-        found = [str(numbers[s.id]) for s in ink.policy.situations.values() if item.id in s.fields]
-        where = (
-            ink.words.say("collection", "taken_in", numbers=ink.words.comma(found))
-            if found
-            else ink.words.say("kit", "none")
-        )
-        facts.append(
-            Fact(ink.text(item.text), (line(where, notes=_about(ink, item)),), f"collection.fields.{item.id}")
-        )
+        found = ink.situation_numbers(s.id for s in ink.policy.situations.values() if item.id in s.fields)
+        where = Part(found or (Run(ink.words.say("kit", "none")),), notes=_about(ink, item))
+        facts.append(Fact(ink.text(item.text), (where,), f"collection.fields.{item.id}"))
     return Facts(ink.words.say("collection", "all_fields"), tuple(facts), "collection.fields")
 
 

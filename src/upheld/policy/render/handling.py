@@ -44,16 +44,29 @@ def purposes(ink: Ink, only: tuple[str, ...] | None = None) -> Table:
     Clause: basis.purposes (GDPR 6(1), 13(1)(c))
     """
     say = ink.words.say
-    heads = (say("basis", "purpose"), *(ink.words.regime(regime) for regime in ink.asking))
+    chosen = [item for item in ink.policy.purposes.values() if only is None or item.id in only]
+    columns = _columns(ink, chosen)
+    heads = (
+        say("basis", "purpose"),
+        *(ink.words.comma(map(ink.words.regime, names)) for names, _ in columns),
+    )
     rows = tuple(
         Row(
-            (Cell((_purpose(ink, item),)), *(Cell(_bases_in(ink, item.id, regime)) for regime in ink.asking)),
+            (Cell((_purpose(ink, item),)), *(column[place] for _, column in columns)),
             f"basis.purposes.{item.id}",
         )
-        for item in ink.policy.purposes.values()
-        if only is None or item.id in only
+        for place, item in enumerate(chosen)
     )
     return Table(say("basis", "purposes"), heads, rows, "basis.purposes")
+
+
+def _columns(ink: Ink, chosen: list[Purpose]) -> list[tuple[tuple[str, ...], tuple[Cell, ...]]]:
+    """Give a column of bases for each regime; regimes that say the same of every purpose share one."""
+    found: dict[tuple[Cell, ...], tuple[str, ...]] = {}
+    for regime in ink.asking:
+        column = tuple(Cell(_bases_in(ink, item.id, regime)) for item in chosen)
+        found[column] = (*found.get(column, ()), regime)
+    return [(names, column) for column, names in found.items()]
 
 
 def _purpose(ink: Ink, purpose: Purpose) -> Part:

@@ -50,6 +50,16 @@ class Ink:
         """Count the purposes as the page does."""
         return {name: place for place, name in enumerate(self.policy.purposes, 1)}
 
+    def situation_numbers(self, ids: Iterable[str]) -> Runs:
+        """Name situations by their numbers on the page, each a link to its row."""
+        place = {name: str(number) for number, name in enumerate(self.policy.situations, 1)}
+        found: list[Run] = []
+        for name in ids:
+            if name in place:
+                found += [Run(self.words.say("kit", "comma"))] if found else []
+                found.append(Run(place[name], f"#collection.{name}"))
+        return tuple(found)
+
     def purpose_label(self, purpose: str) -> str:
         """Name a purpose by its number on the page."""
         return self.words.say("services", "purpose_n", n=str(self.purpose_numbers[purpose]))

@@ -53,9 +53,8 @@ def _kind(ink: Ink, kind: Kind) -> Row:
 
 
 def _situations(ink: Ink, ids: Iterable[str]) -> Cell:
-    found = (ink.policy.situations[name] for name in ids if name in ink.policy.situations)
-    parts = tuple(Part(ink.runs(item.text)) for item in found)
-    return Cell(parts or (line(ink.words.say("kit", "none")),))
+    runs = ink.situation_numbers(ids)
+    return Cell((Part(runs) if runs else line(ink.words.say("kit", "none")),))
 
 
 def ends_of(policy: CompiledPolicy, situation: Situation, field: str) -> tuple[End, ...]:

@@ -1,4 +1,4 @@
-"""Summary: the first layer: who, what brings you here, who handles data, what you can ask for, what may surprise you."""
+"""Summary: the first layer: who, who handles the data, what brings you here, what you can ask for, what may surprise you."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ def cards(ink: Ink) -> tuple[Card, ...]:
     say = ink.words.say
     return (
         Card("who", say("summary", "who"), _who(ink), "contact"),
-        Card("why", say("summary", "why"), _why(ink), "collection"),
         Card(
             "to_whom",
             say("summary", "to_whom"),
             _to_whom(ink),
             "services" if ink.policy.services else "recipients",
         ),
+        Card("why", say("summary", "why"), _why(ink), "collection"),
         Card("rights", say("summary", "rights"), _rights(ink), "rights"),
         Card("surprises", say("summary", "surprises"), tuple(line(text) for text in surprises(ink)), ""),
     )

@@ -85,10 +85,9 @@ class Wording:
 
     def place(self, word: str) -> str:
         """Name an area or a country as it stands inside a sentence: `the United States`."""
-        for section in ("reach", "place"):
-            if self.has(section, word):
-                return self.say(section, word)
-        return self.country(word)
+        if self.has("reach", word):
+            return self.say("reach", word)
+        return own_book(self.lang).get("place", {}).get(word) or self.country(word)
 
     def regime(self, regime: str) -> str:
         """Give the name of a regime, else the title of its pack."""
