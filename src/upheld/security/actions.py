@@ -1,0 +1,276 @@
+"""Reading one person's data for a purpose: gate, fields and ledger entry in one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from upheld.basis.actions import standings_of
+from upheld.basis.model import Ground, Refused, Standings
+from upheld.db import b64, unb64
+from upheld.notice import House
+from upheld.policy.model import CompiledPolicy
+from upheld.records import IdentifierSharedError, Record, Relation
+from upheld.security.model import Ask, Keeping, Now, Permit, Person, Reader, Reading, ReadRecord, Shut
+from upheld.security.rules import check_reader, furthest, may_read
+from upheld.security.staff import rules_today
+from upheld.web.refusals import Refusal
+
+OWN_RELATIONS = frozenset({"account", "application"})
+_KIND_OF_WORD: Mapping[str, str] = {
+    "contract_end": "contract",
+    "account_closed": "account",
+    "decision": "application",
+}
+_keeping: list[Keeping] = []
+
+
+def keep_by(keeping: Keeping) -> None:
+    """Let the room of retention answer how long a record may be read; until it does nothing can be read."""
+    _keeping[:] = [keeping]
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What holds for all records of one person at one moment."""
+
+    standings: Standings
+    relations: tuple[Relation, ...]
+    named: Relation | None = None
+
+
+def now_of(house: House) -> Now:
+    """Take the version in force, the law and the day once for one answer."""
+    published = house.in_force()
+    return Now(published.policy, house.law, house.today(published.policy), rules_today(published))
+
+
+def version_of(house: House, record: Record) -> CompiledPolicy:
+    """Give the policy under which a record was taken."""
+    published = house.shelf.version(record.policy_version)
+    if published is None:
+        raise Refusal("internal", "notice")
+    return published.policy
+
+
+def read(
+    house: House,
+    reader: Reader,
+    *,
+    subject: str = "",
+    identifier: Mapping[str, str] | None = None,
+    purpose: str,
+    fields: Sequence[str] = (),
+    record: str = "",
+    contract_id: str = "",
+) -> Reading:
+    """Read fields of one person for a purpose, of each record that allows it.
+
+    The person is named by `subject` (as collecting answered) or by an `identifier` (kind to value). Without
+    `fields` it is every field the purpose may use. `contract_id` names the contract the use is for. What is read
+    and the entry that says so are one transaction. Raises Refusal: of the records that all refuse, the reason
+    that got furthest; `not_found` for nobody.
+    Clause: security.technical.access (APPI 18, 23; GDPR 5(1)(b), 32)
+    """
+    now = now_of(house)
+    early = check_reader(now, reader, purpose)
+    person = _person(house, subject, identifier or {})
+    with house.store.write() as tx:
+        records = house.vault.records_of(tx, person) if person else []
+        wanted = [one for one in records if not record or one.ref == record]
+        if not wanted:
+            _nobody(now, purpose, early)
+        around = surroundings(house, tx, wanted[0].subject, contract_id)
+        judged = [(one, judge(house, tx, now, reader, one, around, purpose, fields)) for one in wanted]
+        opened = [
+            _read_one(house, tx, reader, one, permit, purpose, fields)
+            for one, permit in judged
+            if isinstance(permit, Permit)
+        ]
+        shut = None if opened else _refuse(house, tx, reader, judged, purpose)
+    house.stirred.set()
+    if shut is not None:
+        raise shut
+    return Reading(b64(wanted[0].subject), purpose, tuple(opened))
+
+
+def _nobody(now: Now, purpose: str, early: Shut | None) -> None:
+    """Answer that nobody is there; a reader who may not read for the purpose is told that instead."""
+    if early is not None:
+        raise refusal(early.refused, now.policy, purpose=purpose)
+    raise Refusal("not_found", "security.technical.access", policy_version=now.policy.version)
+
+
+def _person(house: House, subject: str, identifier: Mapping[str, str]) -> bytes | None:
+    if bool(subject) == bool(identifier) or len(identifier) > 1:
+        raise Refusal("value_invalid", "security.technical.access", fields=("subject",))
+    if subject:
+        try:
+            return unb64(subject)
+        except ValueError:
+            return None
+    kind, value = next(iter(identifier.items()))
+    region = house.in_force().policy.controller.country
+    try:
+        return house.vault.find(kind, value, region=region)
+    except IdentifierSharedError:
+        raise Refusal("value_invalid", "security.technical.access", fields=("subject",)) from None
+
+
+def surroundings(house: House, tx: sa.Connection, subject: bytes, contract_id: str = "") -> Surroundings:
+    """Take standings and relationships of a person in the transaction of the read."""
+    relations = tuple(house.vault.relations_of(tx, subject))
+    named = None
+    if contract_id:
+        kinds = ("contract", "account", "application")
+        found = (house.vault.relation_find(tx, subject, kind, contract_id) for kind in kinds)
+        named = next((one for one in found if one is not None), None)
+    return Surroundings(standings_of(house, tx, subject), relations, named)
+
+
+def judge(
+    house: House,
+    tx: sa.Connection,
+    now: Now,
+    reader: Reader,
+    record: Record,
+    around: Surroundings,
+    purpose: str,
+    fields: Sequence[str],
+    *,
+    totals: bool = False,
+) -> Permit | Shut:
+    """Put one record before the gate."""
+    if not _keeping:
+        raise RuntimeError("nothing tells how long records may be read; `retention.subscribe` does")
+    policy = version_of(house, record)
+    ask = Ask(record.situation, purpose, tuple(fields), record.origin, record.review)
+    person = Person(
+        kept=_keeping[0](house, tx, record, policy),
+        standings=around.standings,
+        contract=around.named or _own(record, around.relations),
+        open_kinds=open_kinds(policy, around.relations, now),
+    )
+    return may_read(policy, now, ask, reader, person, totals=totals)
+
+
+def _own(record: Record, relations: Sequence[Relation]) -> Relation | None:
+    """Give the account or application a record itself began; a contract counts only where it is named."""
+    own = (one for one in relations if one.id == record.relation and one.kind in OWN_RELATIONS)
+    return next(own, None)
+
+
+def open_kinds(policy: CompiledPolicy, relations: Sequence[Relation], now: Now) -> tuple[str, ...]:
+    """Name the kinds of person with an open relationship on the day."""
+    alive = {one.kind for one in relations if one.ended is None or now.on <= one.ended}
+    return tuple(
+        kind.id
+        for kind in policy.retention.kinds.values()
+        if any(_KIND_OF_WORD.get(end.after) in alive for end in kind.ends)
+    )
+
+
+def _read_one(
+    house: House,
+    tx: sa.Connection,
+    reader: Reader,
+    record: Record,
+    permit: Permit,
+    purpose: str,
+    fields: Sequence[str],
+) -> ReadRecord:
+    """Open a record, keep the allowed fields, and write the entry."""
+    names = allowed_fields(house, record, permit, purpose, fields)
+    opened = house.vault.open_fields(tx, record)
+    values = {name: opened[name] for name in names if name in opened}
+    body = {
+        "record": record.ref,
+        "situation": record.situation,
+        "purpose": purpose,
+        "fields": list(values),
+        **_grounds(house, tx, record, permit.ground, purpose),
+    }
+    entry = house.ledger.append(
+        tx,
+        "access.read",
+        clause=permit.clause,
+        policy_version=record.policy_version,
+        actor=reader.actor,
+        body=body,
+        subject=record.subject,
+    )
+    return ReadRecord(
+        record.ref, record.situation, record.policy_version, record.collected_at, values, b64(entry)
+    )
+
+
+def allowed_fields(
+    house: House, record: Record, permit: Permit, purpose: str, fields: Sequence[str]
+) -> tuple[str, ...]:
+    """Give the fields that leave: those asked for, else every field the purpose may use there."""
+    if fields:
+        return tuple(dict.fromkeys(fields))
+    policy = version_of(house, record)
+    if permit.lock is not None:
+        return tuple(sorted(permit.lock.fields))
+    mask = policy.use_masks[record.situation].get(purpose, 0)
+    return tuple(name for name, bit in policy.field_bits.items() if mask & bit)
+
+
+def _grounds(
+    house: House, tx: sa.Connection, record: Record, ground: Ground, purpose: str
+) -> dict[str, object]:
+    """Say in the entry on what the read rests: bases, interest, statute, and the statement of the person."""
+    told: dict[str, object] = {"bases": dict(ground.bases)}
+    if ground.interest:
+        told["interest"] = ground.interest
+    if ground.statute:
+        told["statute"] = ground.statute
+    standing = house.vault.standing(tx, record.subject, purpose)
+    if standing is not None:
+        told["standing"] = {"state": standing.state, "entry": b64(standing.entry_id)}
+    return told
+
+
+def _refuse(
+    house: House,
+    tx: sa.Connection,
+    reader: Reader,
+    judged: Sequence[tuple[Record, Permit | Shut]],
+    purpose: str,
+) -> Refusal:
+    """Write the refusal's own entry, which holds the code alone, and give the refusal."""
+    shut = furthest(outcome for _, outcome in judged if isinstance(outcome, Shut))
+    if shut is None:
+        raise RuntimeError("a refusal needs a record that refused")
+    record = next(one for one, outcome in judged if outcome is shut)
+    note_refused(house, tx, reader, shut.refused, record.policy_version, record.subject)
+    return refusal(shut.refused, version_of(house, record), situation=record.situation, purpose=purpose)
+
+
+def note_refused(
+    house: House, tx: sa.Connection, reader: Reader, refused: Refused, version: str, subject: bytes | None
+) -> None:
+    """Write that a read was refused: the code, and nothing of what was asked."""
+    house.ledger.append(
+        tx,
+        "access.refused",
+        clause=refused.clause,
+        policy_version=version,
+        actor=reader.actor,
+        body={"code": refused.code},
+        subject=subject,
+    )
+
+
+def refusal(refused: Refused, policy: CompiledPolicy, *, situation: str = "", purpose: str = "") -> Refusal:
+    """Turn a refused step into the answer; only ids that the policy knows are repeated."""
+    params: dict[str, str] = {}
+    if situation in policy.situations:
+        params["situation"] = situation
+        params["purposes"] = ", ".join(policy.situations[situation].purpose_ids)
+    if purpose in policy.purposes:
+        params["purpose"] = purpose
+    return Refusal(refused.code, refused.clause, policy_version=policy.version, params=params)

@@ -1,0 +1,167 @@
+"""The doors of the room: reading and audiences for programs, the console for staff to look at."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+from litestar import Response, get, post
+from litestar.datastructures import Cookie
+from litestar.response import Redirect, Stream
+
+from upheld.notice import House, Published
+from upheld.security import actions, keys, staff
+from upheld.security.audience import Wanted, audience
+from upheld.security.guard import KeyGuard
+from upheld.security.model import Reading
+from upheld.web.forms import Form
+from upheld.web.headers import keep_private
+from upheld.web.pages import AnyRequest, Frame, Pages
+from upheld.web.refusals import Refusal
+from upheld.web.wire import Closed
+
+COOKIE = "upheld_staff"
+
+
+class ReadBody(Closed):
+    """Fields of one person for a purpose; the person by reference or by one identifier."""
+
+    purpose: str
+    subject: str = ""
+    identifier: dict[str, str] = {}
+    fields: list[str] = []
+    record: str = ""
+    contract_id: str = ""
+
+
+class AudienceBody(Closed):
+    """Everybody who may be met for a purpose."""
+
+    purpose: str
+    situations: list[str] = []
+    channel: str = ""
+    group: str = ""
+
+
+def routes(house: House, pages: Pages, guard: KeyGuard | None = None) -> list[Any]:
+    """Give the handlers of this room."""
+    return [*_api(house, guard or KeyGuard(house)), *_console(house, pages)]
+
+
+def _api(house: House, guard: KeyGuard) -> list[Any]:
+    @post("/api/v1/read", status_code=200, sync_to_thread=True)
+    def read(request: AnyRequest, data: ReadBody) -> Response[dict[str, Any]]:
+        """Read fields of one person for a purpose; the entry that says so is durable before the answer leaves."""
+        keep_private(request.scope)
+        found = actions.read(
+            house,
+            guard.reader(request.headers),
+            subject=data.subject,
+            identifier=data.identifier,
+            purpose=data.purpose,
+            fields=data.fields,
+            record=data.record,
+            contract_id=data.contract_id,
+        )
+        return Response(reading_said(found))
+
+    @post("/api/v1/audience", status_code=200, sync_to_thread=True)
+    def ask(request: AnyRequest, data: AudienceBody) -> Stream:
+        """Stream an audience, one JSON object a line: first the summary, then a line for each person or group."""
+        keep_private(request.scope)
+        reader = keys.for_audience(guard.reader(request.headers))
+        wanted = Wanted(data.purpose, tuple(data.situations), data.channel, data.group)
+        lines = audience(house, reader, wanted)
+        return Stream(_ndjson(lines), media_type="application/x-ndjson")
+
+    return [read, ask]
+
+
+def reading_said(found: Reading) -> dict[str, Any]:
+    """Give the members of the answer to a read."""
+    return {
+        "subject": found.subject,
+        "purpose": found.purpose,
+        "fields": dict(found.fields),
+        "records": [
+            {
+                "record": one.record,
+                "situation": one.situation,
+                "policy_version": one.policy_version,
+                "collected_at": one.collected_at.isoformat(timespec="milliseconds"),
+                "fields": dict(one.fields),
+                "entry": one.entry,
+            }
+            for one in found.records
+        ],
+    }
+
+
+def _ndjson(lines: Iterator[dict[str, Any]]) -> Iterator[bytes]:
+    for line in lines:
+        yield msgspec.json.encode(line) + b"\n"
+
+
+def _console(house: House, pages: Pages) -> list[Any]:
+    def signed_in(request: AnyRequest) -> int:
+        keep_private(request.scope)
+        number = staff.session(house, request.cookies.get(COOKIE))
+        if number is None:
+            raise Refusal("not_signed_in", "security.technical.access")
+        return number
+
+    @get("/console", include_in_schema=False, sync_to_thread=True)
+    def show(request: AnyRequest) -> Response[str]:
+        """Show staff what is in force, what is accepted, who may read, and how the ledger stands."""
+        number = signed_in(request)
+        published = house.in_force()
+        frame = Frame.of(published.policy, published.effective_from)
+        return pages.render(
+            request, "security/console.html", frame=frame, number=number, **_state(house, published)
+        )
+
+    @get("/console/sign-in/{secret:str}", include_in_schema=False, sync_to_thread=True)
+    def ask(request: AnyRequest, secret: str) -> Response[str]:
+        """Show one button: whoever only looks at the link, as a mail scanner does, does not use it up."""
+        keep_private(request.scope)
+        return pages.render(request, "security/sign_in.html", secret=secret)
+
+    @post("/console/sign-in", include_in_schema=False, sync_to_thread=True)
+    def sign_in(request: AnyRequest, form: Form) -> Redirect:
+        """Use a link up and begin a session of twelve hours."""
+        keep_private(request.scope)
+        session, _ = staff.use_link(house, form.one("secret"))
+        cookie = Cookie(
+            COOKIE, session, path="/console", httponly=True, samesite="lax", secure=request.url.scheme == "https",
+            max_age=int(staff.SESSION_LIFE.total_seconds()),
+        )  # fmt: skip
+        return Redirect("/console", status_code=303, cookies=[cookie])
+
+    @post("/console/sign-out", include_in_schema=False, sync_to_thread=True)
+    def sign_out(request: AnyRequest) -> Redirect:
+        """End the session."""
+        keep_private(request.scope)
+        staff.end_session(house, request.cookies.get(COOKIE))
+        gone = Cookie(COOKIE, "", path="/console", httponly=True, samesite="lax", max_age=0)
+        return Redirect("/privacy", status_code=303, cookies=[gone])
+
+    return [show, ask, sign_in, sign_out]
+
+
+def _state(house: House, published: Published) -> dict[str, Any]:
+    """Gather what the console shows.
+
+    Clause: security (APPI 23, 32)
+    """
+    policy = published.policy
+    return {
+        "policy": policy,
+        "rules": staff.rules_today(published),
+        "accepted": policy.evidence.accept,
+        "drafts": policy.evidence.drafts,
+        "statements": policy.statements,
+        "ledger": house.ledger.health(),
+        "staff": staff.accounts(house),
+        "today": house.today(policy),
+    }
