@@ -37,18 +37,15 @@ class VaultBase:
 
     def _live(self, tx: sa.Connection, subject: bytes) -> Subject:
         """Give a live subject; raises SubjectErasingError or SubjectErasedError, also for an unknown number."""
-        found = self.subject(tx, subject)
-        if found is None or found.state == "erased":
-            raise SubjectErasedError
-        if found.state == "erasing":
-            raise SubjectErasingError
-        return found
+        return _only_live(self.subject(tx, subject))
 
     def ensure_subject(self, tx: sa.Connection, subject: bytes) -> Subject:
         """Enter a subject's number in the data store when it is new; raises when the subject is not live."""
-        if self.subject(tx, subject) is None:
+        found = self.subject(tx, subject)
+        if found is None:
+            found = Subject(subject, "live", 1)
             tx.execute(sa.insert(store.subject).values(id=subject, state="live", generation=1))
-        return self._live(tx, subject)
+        return _only_live(found)
 
     def _raise_generation(self, tx: sa.Connection, subject: bytes, state: State) -> int:
         """Set a subject's state and raise the generation, so that a decision made before does not count."""
@@ -56,3 +53,11 @@ class VaultBase:
         change = sa.update(table).where(table.c.id == subject)
         tx.execute(change.values(state=state, generation=table.c.generation + 1))
         return int(tx.execute(sa.select(table.c.generation).where(table.c.id == subject)).scalar_one())
+
+
+def _only_live(found: Subject | None) -> Subject:
+    if found is None or found.state == "erased":
+        raise SubjectErasedError
+    if found.state == "erasing":
+        raise SubjectErasingError
+    return found

@@ -148,6 +148,11 @@ class Circumstances(VaultBase):
     ) -> None:
         """Note a start event such as `last_contact` for a subject or one of their relations; the latest counts."""
         self.ensure_subject(tx, subject)
+        self._mark(tx, subject, word, at, relation)
+
+    def _mark(
+        self, tx: sa.Connection, subject: bytes, word: str, at: datetime, relation: bytes | None
+    ) -> None:
         table = store.start
         place = sa.and_(
             table.c.subject == subject, table.c.word == word, table.c.relation == (relation or NO_RELATION)

@@ -111,7 +111,7 @@ class Vault(Circumstances, Erasing):
         values = {column.key: getattr(record, column.key) for column in store.record.c}
         tx.execute(sa.insert(store.record), [values])
         for word in starts:
-            self.mark_start(tx, subject, word, at, relation)
+            self._mark(tx, subject, word, at, relation)
         return record.id
 
     def record(self, tx: sa.Connection, record_id: bytes) -> Record:
