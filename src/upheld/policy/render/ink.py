@@ -52,12 +52,15 @@ class Ink:
 
     def situation_numbers(self, ids: Iterable[str]) -> Runs:
         """Name situations by their numbers on the page, each a link to its row."""
-        place = {name: str(number) for number, name in enumerate(self.policy.situations, 1)}
+        places = {name: number for number, name in enumerate(self.policy.situations, 1)}
+        return self._numbered(ids, "collection", places)
+
+    def _numbered(self, ids: Iterable[str], prefix: str, places: Mapping[str, int]) -> Runs:
         found: list[Run] = []
         for name in ids:
-            if name in place:
+            if name in places:
                 found += [Run(self.words.say("kit", "comma"))] if found else []
-                found.append(Run(place[name], f"#collection.{name}"))
+                found.append(Run(str(places[name]), f"#{prefix}.{name}"))
         return tuple(found)
 
     def purpose_label(self, purpose: str) -> str:
@@ -144,21 +147,9 @@ class Ink:
         """Give the text printed above a section."""
         return self.prose(self.policy.section_texts.get(section))
 
-    def purpose_links(self, purposes: Iterable[str]) -> tuple[Part, ...]:
-        """Name purposes by their number on the page, each a link to its line."""
-        numbers = self.purpose_numbers
-        return tuple(
-            Part(
-                (
-                    Run(
-                        self.words.say("services", "purpose_n", n=str(numbers[name])),
-                        f"#collection.purposes.{name}",
-                    ),
-                )
-            )
-            for name in purposes
-            if name in numbers
-        )
+    def purpose_links(self, purposes: Iterable[str]) -> Runs:
+        """Name purposes by their numbers on the page, each a link to its line."""
+        return self._numbered(purposes, "collection.purposes", self.purpose_numbers)
 
     def field_names(self, fields: Iterable[str]) -> str:
         """Name fields, joined."""

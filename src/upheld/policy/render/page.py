@@ -13,7 +13,7 @@ from upheld.policy.keys import UNPROMISED
 from upheld.policy.law import Law
 from upheld.policy.model import CompiledPolicy, Tag
 from upheld.policy.period import Period
-from upheld.policy.render import asking, collection, handling, keeping, summary
+from upheld.policy.render import asking, collection, handling, keeping, receiving, summary
 from upheld.policy.render.ink import Ink, cell, line, mark
 from upheld.policy.render.view import (
     Block,
@@ -63,7 +63,7 @@ def situation(policy: CompiledPolicy, lang: str, law: Law, on: date, name: str) 
     return (
         collection.situations(ink, only=name),
         *bases,
-        *(handling.services(ink, wanted) if behind else ()),
+        *(receiving.services(ink, wanted) if behind else ()),
     )
 
 
@@ -172,7 +172,7 @@ def _tag(ink: Ink, tag: Tag) -> Row:
         Cell((title,)),
         cell(sends),
         cell(_recipient(ink, tag.recipient)),
-        Cell(ink.purpose_links(tag.purposes)),
+        receiving.purpose_cell(ink, tag.purposes),
         cell(ink.text(tag.their_purpose)),
         when,
     )
@@ -182,7 +182,7 @@ def _tag(ink: Ink, tag: Tag) -> Row:
 def _recipient(ink: Ink, name: str) -> str:
     service = ink.policy.services.get(name)
     if service:
-        return handling.operator(ink, service)
+        return receiving.operator(ink, service)
     found = ink.policy.recipients.get(name)
     return ink.text(found.name or found.text) if found else name
 
@@ -197,14 +197,14 @@ _BLOCKS: Mapping[str, Callable[[Ink], tuple[Block, ...]]] = {
     "collection": collection.blocks,
     "basis": handling.basis,
     "security": handling.security,
-    "country": handling.country,
-    "services": handling.services,
-    "recipients": handling.recipients,
+    "country": receiving.country,
+    "services": receiving.services,
+    "recipients": receiving.recipients,
     "retention": keeping.blocks,
     "rights": asking.rights,
     "contact": asking.contact,
     "amendment": asking.amendment,
-    "transfers": handling.transfers,
+    "transfers": receiving.transfers,
     "cookies": _cookies,
     "statements": _statements,
 }
