@@ -104,6 +104,9 @@ def leading(changes: tuple[Change, ...]) -> str | None:
 def _compare(path: KeyPath, old: Any, new: Any, spec: Spec) -> Iterator[Change]:
     if old == new:
         return
+    if path[1:3] == ("law", "reach") and len(path) == 4:
+        yield from _reach(path, old, new)
+        return
     if path[-2:] == ("identity", "levels"):
         yield from _levels(path, old or {}, new or {})
         return
@@ -207,6 +210,25 @@ def _stated(path: KeyPath, old: tuple[Any, ...], new: tuple[Any, ...]) -> Iterat
             a, b = before[name] or order[-1], after[name] or order[-1]
             worse = order.index(b) > order.index(a)
             yield Change((*at, "act"), clause_id(at), "beyond" if worse else "narrowing", a, b)
+
+
+def _reach(path: KeyPath, old: Any, new: Any) -> Iterator[Change]:
+    """Compare whom a regime protects: one person less is less protection, one condition less is narrowing."""
+    if old is None or new is None:
+        yield Change(path, clause_id(path), "less_protection" if new is None else "narrowing", old, new)
+        return
+    before, after = ({} if part == "everyone" else part for part in (old, new))
+    for name in dict.fromkeys((*before, *after)):
+        a, b = before.get(name), after.get(name)
+        at = (*path, name)
+        if isinstance(a, tuple) and isinstance(b, tuple):
+            for item in dict.fromkeys((*a, *b)):
+                if (item in a) != (item in b):
+                    worse = item in a
+                    yield Change((*at, item), clause_id(at), "less_protection" if worse else "narrowing", a, b)
+        elif a != b:
+            worse = a is None or (b is not None and b < a)
+            yield Change(at, clause_id(at), "less_protection" if worse else "narrowing", a, b)
 
 
 def _levels(path: KeyPath, old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Change]:

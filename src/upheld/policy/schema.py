@@ -15,6 +15,8 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
+import yaml
+
 from upheld.policy import keys
 from upheld.policy.findings import Finding, KeyPath, clause_id
 from upheld.policy.keys import Spec
@@ -185,6 +187,8 @@ class _Walker:
         if kind == "stated:purposes":
             return self.stated(path, node)
         base, _, target = kind.partition(":")
+        if target.startswith("bases") and path[:2] == ("basis", "purposes") and _several(node):
+            node = _first(node)  # told as PP202, by the law that wants one basis at a time
         if base in {"ids", "strs", "ccs", "areas", "strs1"}:
             return self.words(path, node, base, target)
         if not isinstance(node, Scalar):
@@ -197,7 +201,15 @@ class _Walker:
         if value is None:
             self.wrong(path, _EXPECTED.get(base) or tuple(kind.split("/")), node)
             return _ABSENT
+        if base in _TEXTUAL:
+            self.guessed(path, node)
         return value
+
+    def guessed(self, path: KeyPath, node: Scalar) -> None:
+        """Warn of a word without quotation marks that other tools read as something else (PP003)."""
+        kind = _GUESSES.get(_resolve(node.value)) if node.plain and node.value else None
+        if kind is not None:
+            self.typed.add("PP003", path, value=node.value, kind=kind)
 
     def reference(self, path: KeyPath, word: str, target: str) -> str:
         kind, _, also = target.partition(" or ")
@@ -220,6 +232,7 @@ class _Walker:
             ):
                 self.wrong(at, "country" if base == "ccs" else "areas", item)
             else:
+                self.guessed(at, item)
                 found.append(self.reference(at, item.value, target) if target else _nfc(item.value))
         return tuple(found)
 
@@ -265,6 +278,7 @@ class _Walker:
                 closest = _closest(language, wanted)
                 self.typed.add("PP004", (*path, language), at_key=True, key=language, suggestion=closest)
             elif isinstance(child, Scalar):
+                self.guessed((*path, language), child)
                 texts[language] = _nfc(child.value).strip()
             else:
                 self.wrong((*path, language), "string", child)
@@ -272,6 +286,28 @@ class _Walker:
             if not texts.get(language) and (language not in node.entries or language in texts):
                 self.typed.add("PP802", path, clause=clause_id(path), language=language)
         return texts
+
+
+def _several(node: Node) -> bool:
+    return isinstance(node, Seq) and len(node.items) > 1 and all(isinstance(item, Scalar) for item in node.items)
+
+
+def _first(node: Node) -> Node:
+    return node.items[0] if isinstance(node, Seq) else node
+
+
+_RESOLVER = yaml.resolver.Resolver()
+_GUESSES: Mapping[str, str] = {
+    "tag:yaml.org,2002:bool": "boolean", "tag:yaml.org,2002:int": "number", "tag:yaml.org,2002:float": "number",
+    "tag:yaml.org,2002:timestamp": "date", "tag:yaml.org,2002:null": "null",
+}  # fmt: skip
+_TEXTUAL = frozenset({"str", "id", "cc", "url", "path", "start"})
+
+
+def _resolve(word: str) -> str:
+    """Give the YAML 1.1 tag that a reader which guesses would take a plain word for."""
+    tag: str = _RESOLVER.resolve(yaml.ScalarNode, word, (True, False))
+    return tag
 
 
 def _nfc(text: str) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from upheld.policy.check.context import Context
 from upheld.policy.decide import asks_basis, basis_in
 from upheld.policy.findings import Finding, KeyPath
+from upheld.policy.source import Map, Scalar, Seq
 
 OPEN_ENDED = {
     "en": re.compile(r"\betc\b\.?|\band so (?:on|forth)\b|\band the like\b|\bsuch as\b(?!.*\bonly\b)|\bor similar\b"),
@@ -36,6 +37,20 @@ def missing_bases(ctx: Context) -> Iterator[Finding]:
         if lacking:
             path = ("basis", "purposes", purpose)
             yield from ctx.say("PP201", path, at_key=True, purpose=purpose, regimes=lacking)
+
+
+def one_at_a_time(ctx: Context) -> Iterator[Finding]:
+    """Find two bases at a time (PP202); the first one stands until someone decides."""
+    tree = ctx.typed.folder.sections.get("basis")
+    lines = tree.get("purposes") if tree else None
+    for purpose, (_, line) in lines.entries.items() if isinstance(lines, Map) else ():
+        for regime, (_, node) in line.entries.items() if isinstance(line, Map) else ():
+            if regime not in ctx.policy.reach or not isinstance(node, Seq) or len(node.items) < 2:
+                continue
+            items = [item.value for item in node.items if isinstance(item, Scalar)]
+            if len(items) == len(node.items):
+                path = ("basis", "purposes", purpose, regime)
+                yield from ctx.say("PP202", path, at_key=True, purpose=purpose, regimes=[regime], names={"items": items})
 
 
 def statutes(ctx: Context) -> Iterator[Finding]:
@@ -107,4 +122,4 @@ def unreachable(ctx: Context) -> Iterator[Finding]:
             yield from ctx.say("PP209", path, at_key=True, situation=situation.id)
 
 
-CHECKS = (missing_bases, statutes, assessments, open_ended, unreachable)
+CHECKS = (missing_bases, one_at_a_time, statutes, assessments, open_ended, unreachable)

@@ -25,12 +25,21 @@ def silent_change(ctx: Context) -> Iterator[Finding]:
 
 
 def house_steps(ctx: Context) -> Iterator[Finding]:
-    """Find classes of change that do not exist (PP007); house steps only ever add to the law's."""
-    for name in ctx.policy.amendment.classes:
+    """Find classes of change that do not exist (PP007) and lists that read as fewer steps than the law's (PP706).
+
+    A list of the house adds to the law's. One that repeats some of the law's steps and leaves out others
+    would be read as the whole list.
+    """
+    for name, own in ctx.policy.amendment.classes.items():
+        path = ("amendment", "classes", name)
         if name != "was" and name not in CLASSES:
             suggestion = next(iter(difflib.get_close_matches(name, CLASSES, n=1)), "")
-            path = ("amendment", "classes", name)
             yield from ctx.say("PP007", path, at_key=True, kind="class", value=name, suggestion=suggestion)
+            continue
+        law = amendment_steps(ctx.law, ctx.policy.packs, name, ctx.as_of)
+        missing = [step for step in law if step not in own]
+        if missing and DONE_BY_PUBLISHING.union(law) & set(own):
+            yield from ctx.say("PP706", path, at_key=True, names={"class": name, "steps": missing})
 
 
 def promise_kept(ctx: Context) -> Iterator[Finding]:

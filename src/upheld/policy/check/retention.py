@@ -10,11 +10,15 @@ from upheld.policy.model import End
 
 
 def clocks_start(ctx: Context) -> Iterator[Finding]:
-    """Find kinds of person whose clock never starts or never ends (PP501)."""
+    """Find kinds of person whose clock never starts or never ends (PP501).
+
+    A clock that starts and has no period is told where it is missing: in the notice of each situation (PP103).
+    """
+    noticed = {situation.subject for situation in ctx.policy.situations.values()}
     for kind in ctx.policy.retention.kinds.values():
-        if kind.ends:
-            continue
         written = ctx.value("retention", "subjects", kind.id) or {}
+        if kind.ends or ("starts" in written and kind.id in noticed and ctx.rules("notice.points")):
+            continue
         path = ("retention", "subjects", kind.id)
         at = (*path, "period") if "period" in written else path
         yield from ctx.say("PP501", at, at_key="period" not in written, clause=f"retention.{kind.id}", subject=kind.id)
