@@ -1,0 +1,284 @@
+"""Assembly: which rooms there are, which room listens to which event, and one application over all of them."""
+
+from __future__ import annotations
+
+import contextlib
+import inspect
+import logging
+import threading
+from collections.abc import AsyncIterator, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from litestar import Litestar, Response, get, post
+
+from upheld.amendment import note_effective
+from upheld.db import Clock, Ids, SystemClock
+from upheld.ledger import LedgerError
+from upheld.ledger.reading import leaf_of
+from upheld.notice import House, Notices, Once, Shelf
+from upheld.notice.guard import Guard
+from upheld.policy.decide import decide
+from upheld.policy.law import load_law
+from upheld.records import open_holdings
+from upheld.records.cipher import derive
+from upheld.web.headers import speak_for
+from upheld.web.pages import AnyRequest, Frame, Pages
+from upheld.web.refusals import Refusal
+from upheld.web.shell import make_app
+from upheld.web.system import security_text
+from upheld.web.wire import Closed
+
+log = logging.getLogger("upheld.app")
+
+ROOMS = (
+    "notice", "collection", "cookies", "basis", "security", "transfers", "services", "retention", "rights", "contact",
+    "amendment",
+)  # fmt: skip
+"""The rooms in the order of the policy; a lower one never knows a higher one."""
+
+PLACING_SECONDS = 0.25
+"""How long entries may gather before they are given positions; the promise is one second."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How one installation runs. `origin` names its ledger when it is begun; `guard` replaces the API's own."""
+
+    data: Path
+    clock: Clock = field(default_factory=SystemClock)
+    ids: Ids | None = None
+    dev: bool = False
+    origin: str | None = None
+    guard: Guard | None = None
+
+
+def open_house(
+    data: Path, clock: Clock | None = None, ids: Ids | None = None, *, origin: str | None = None
+) -> House:
+    """Open or begin a data folder with every room's listeners in place; close it at the end.
+
+    Erasures that a crash interrupted are finished first. Raises what `records.open_holdings` raises.
+    """
+    clock = clock or SystemClock()
+    ids = ids or Ids(clock)
+    for room in ROOMS:  # before opening, so that all tables are known
+        for part in ("store", "actions"):
+            _part(room, part)
+    law = load_law()
+    holdings = open_holdings(data, clock, ids, origin=origin)
+    key = holdings.ring.meta("instance")
+    house = House(
+        folder=data,
+        law=law,
+        clock=clock,
+        ids=ids,
+        holdings=holdings,
+        shelf=Shelf(holdings.data, law, clock),
+        notices=Notices(derive(key, "notice"), clock, ids),
+        once=Once(derive(key, "once"), clock),
+    )
+    for room in ROOMS:
+        listen = getattr(_part(room, "actions"), "subscribe", None)
+        if listen is not None:
+            _call(listen, house=house)
+    return house
+
+
+def _part(room: str, part: str) -> ModuleType | None:
+    """Import a part of a room, or None where the room or the part does not exist."""
+    name = f"upheld.{room}"
+    if find_spec(name) is None or find_spec(f"{name}.{part}") is None:
+        return None
+    return import_module(f"{name}.{part}")
+
+
+def _call(function: Any, **parts: Any) -> Any:
+    """Call a room's function with the parts that it names."""
+    wanted = inspect.signature(function).parameters
+    return function(**{name: value for name, value in parts.items() if name in wanted})
+
+
+def create_app(settings: Settings, house: House | None = None) -> Litestar:
+    """Build the application over a data folder, or over a house that is open already; it closes the house at the end."""
+    home = house or open_house(settings.data, settings.clock, settings.ids, origin=settings.origin)
+    rooms = tuple(room for room in ROOMS if find_spec(f"upheld.{room}") is not None)
+    pages = Pages(lambda: _frame(home), rooms)
+    handlers: list[Any] = [*_decide(home), *_ledger(home)]
+    parts = {
+        "house": home,
+        "pages": pages,
+        "guard": settings.guard or _guard(home),
+        "shelf": home.shelf,
+        "law": home.law,
+        "clock": home.clock,
+        "dev": settings.dev,
+    }
+    for room in rooms:
+        routes = getattr(_part(room, "web"), "routes", None)
+        if routes is not None:
+            handlers += _call(routes, **parts)
+    return make_app(
+        handlers,
+        pages,
+        ready=lambda: _ready(home),
+        security=lambda: _security(home),
+        lifespan=[_life(home)],
+    )
+
+
+def _guard(house: House) -> Guard:
+    """Take the guard of the security room, which knows keys and staff."""
+    from upheld.security.guard import KeyGuard
+
+    return KeyGuard(house)
+
+
+def _frame(house: House) -> Frame:
+    published = house.shelf.in_force()
+    if published is None:
+        return Frame({"en": "upheld"}, ("en", "ja"))
+    return Frame.of(published.policy, published.effective_from)
+
+
+def _ready(house: House) -> Mapping[str, bool]:
+    health = house.ledger.health()
+    return {"policy": house.shelf.in_force() is not None, "ledger": health.stopped is None}
+
+
+def _security(house: House) -> str | None:
+    """Give the text of security.txt: the contact of the policy in force, good for a year."""
+    published = house.shelf.in_force()
+    if published is None:
+        return None
+    policy = published.policy
+    until = house.clock.now() + timedelta(days=365)
+    return security_text(f"mailto:{policy.contact.mailbox}", until, policy.languages)
+
+
+class Placer:
+    """A thread that gives ledger positions soon after each write, and notes versions whose day has come."""
+
+    def __init__(self, house: House, seconds: float = PLACING_SECONDS) -> None:
+        """Watch a house; `seconds` is how long entries may gather."""
+        self._house = house
+        self._seconds = seconds
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="upheld-placer", daemon=True)
+
+    def start(self) -> None:
+        """Begin."""
+        self._house.stirred.set()  # something may wait since the last run
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End after a last round."""
+        self._ended.set()
+        self._house.stirred.set()
+        self._thread.join(timeout=10)
+        self._round()
+
+    def _run(self) -> None:
+        while not self._ended.is_set():
+            stirred = self._house.stirred.wait(timeout=60)
+            self._ended.wait(self._seconds)
+            self._house.stirred.clear()
+            if stirred or not self._ended.is_set():
+                self._round()
+
+    def _round(self) -> None:
+        """Place what waits; what cannot be placed stays pending and is told by `/readyz`."""
+        try:
+            note_effective(self._house)
+            self._house.settle()
+        except LedgerError as error:
+            log.error("the ledger gave out no positions: %s", error.diagnostic.code)  # noqa: TRY400 - no traceback: see web.answers
+        except Exception as error:  # a thread that dies would leave entries without a place
+            log.error("placing failed: %s", type(error).__name__)  # noqa: TRY400
+
+
+def _life(house: House) -> Any:
+    @contextlib.asynccontextmanager
+    async def life(_app: Litestar) -> AsyncIterator[None]:
+        placer = Placer(house)
+        placer.start()
+        try:
+            yield
+        finally:
+            placer.stop()
+            house.close()
+
+    return life
+
+
+class DecideBody(Closed, frozen=True):
+    """A question; `area` and `on` ask for a person who lives there on that day, with `standings` open."""
+
+    situation: str
+    field: str
+    purpose: str
+    area: str | None = None
+    on: date | None = None
+    standings: tuple[str, ...] = ()
+
+
+def _decide(house: House) -> Iterable[Any]:
+    @post("/api/v1/decide", status_code=200, sync_to_thread=True)
+    def ask(request: AnyRequest, data: DecideBody) -> dict[str, Any]:
+        """Say what the policy in force says of a (situation, field, purpose); asking is not doing."""
+        policy = house.in_force().policy
+        speak_for(request.scope, policy.label)
+        if data.area is not None and not house.law.is_area(data.area):
+            raise Refusal("value_invalid", "policy.law", fields=("area",), policy_version=policy.version)
+        verdict = decide(
+            policy,
+            house.law,
+            data.situation,
+            data.field,
+            data.purpose,
+            area=data.area,
+            on=data.on or house.today(policy),
+            standings=data.standings,
+        )
+        return {
+            "stated": verdict.stated,
+            "allow": verdict.allow,
+            "code": verdict.code,
+            "clause": verdict.clause,
+            "gap": verdict.gap,
+            "bases": dict(verdict.bases) if verdict.bases is not None else None,
+            "needs": list(verdict.needs),
+            "policy_version": policy.version,
+        }
+
+    return [ask]
+
+
+def _ledger(house: House) -> Iterable[Any]:
+    @get("/api/v1/ledger/checkpoint", media_type="text/plain", sync_to_thread=True)
+    def checkpoint() -> Response[str]:
+        """Give the newest signed checkpoint of the ledger."""
+        headers = {"Cache-Control": "no-store", "Upheld-Ledger-Key": house.ledger.vkey}
+        return Response(house.ledger.checkpoint().note, media_type="text/plain", headers=headers)
+
+    @get("/api/v1/ledger/proof/{n:int}", sync_to_thread=True)
+    def proof(n: int) -> dict[str, Any]:
+        """Give entry `n` as its leaf, with the proof that the newest signed checkpoint holds it."""
+        signed = house.ledger.checkpoint()
+        if not 0 <= n < signed.size:
+            raise Refusal("not_found")
+        (entry,) = house.ledger.entries_since(n, 1)
+        steps = house.ledger.prove_inclusion(n, signed.size)
+        return {
+            "n": n,
+            "leaf": leaf_of(entry).decode(),
+            "proof": [step.hex() for step in steps],
+            "checkpoint": signed.note,
+        }
+
+    return [checkpoint, proof]
