@@ -320,7 +320,7 @@ def init(folder: Path) -> None:
 
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise CouldNotRunError(f"{folder} is not empty; nothing was written")
-    shutil.copytree(_starter(), folder, dirs_exist_ok=True)
+    shutil.copytree(shipped_policy("starter"), folder, dirs_exist_ok=True)
     write_schemas(folder / ".schema")
     for path in sorted(folder.rglob("*.yaml")):
         name_schema(folder, path)
@@ -334,13 +334,13 @@ def init(folder: Path) -> None:
     )
 
 
-def _starter() -> Path:
-    """Find the starter: beside the package where it was installed, in `policies/` of a clone."""
+def shipped_policy(name: str) -> Path:
+    """Find a policy that ships with upheld: beside the package where it was installed, in `policies/` of a clone."""
     package = Path(str(resources.files("upheld")))
-    for path in (package / "starter", package.parents[1] / "policies" / "starter"):
+    for path in (package / name, package.parents[1] / "policies" / name):
         if path.is_dir():
             return path
-    raise CouldNotRunError("the starter policy is missing from this installation")
+    raise CouldNotRunError(f"the policy {name} is missing from this installation")
 
 
 @click.command()

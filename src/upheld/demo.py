@@ -1,0 +1,165 @@
+"""The demonstration: the reference policy in force, sample people, and one walk through the rooms over HTTP.
+
+Everything goes through the doors that a company's own programs and people use; nothing is prepared behind them.
+The people are invented and live at example domains.
+"""
+
+from __future__ import annotations
+
+import json
+import urllib.error
+import urllib.request
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from upheld.notice import House
+from upheld.security import keys, staff
+
+Say = Callable[[str], None]
+
+STAFF = (
+    (101, "Sato", ("sales",)),
+    (102, "Mori", ("support",)),
+    (103, "Hayashi", ("hr",)),
+    (104, "Ogawa", ("privacy_office", "marketing")),
+)
+"""Number, name and roles of the sample staff."""
+
+_HANAKO = {
+    "name": "田中 花子", "email": "hanako@example.co.jp", "phone": "+81312345678",
+    "occupation": "会社員", "job_title": "部長", "company": "例示株式会社",
+}  # fmt: skip
+_LENA = {"name": "Lena Fischer", "email": "lena@example.de", "phone": "+49301234567", "company": "Beispiel GmbH"}
+_OLIVER = {"name": "Oliver Hughes", "email": "oliver@example.co.uk", "phone": "+442071234567", "company": "Example Ltd"}
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """One handing over: where, from which country, what, and which consents are ticked."""
+
+    situation: str
+    country: str
+    fields: Mapping[str, Any]
+    consents: tuple[str, ...] = ()
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+
+PEOPLE = (
+    Person("event", "JP", _HANAKO, ("announce",)),
+    Person("event", "DE", _LENA, ("announce",)),
+    Person("white_paper", "JP", {k: _HANAKO[k] for k in ("name", "email", "company")}, ("announce",)),
+    Person("materials", "GB", {k: _OLIVER[k] for k in ("name", "email", "company")}),
+    Person("contact", "JP", {"name": "佐々木 誠", "email": "makoto@example.jp", "inquiry": "料金表を送ってください。"}),
+    Person("contract", "GB", {k: _OLIVER[k] for k in ("name", "email", "company")}, extra={"relation": "C-1"}),
+    Person("registration", "JP", {"email": "login@example.jp"}, extra={"relation": "A-1"}),
+    Person(
+        "candidate", "JP",
+        {
+            "name": "鈴木 健司", "email": "kenji@example.jp",
+            "work_history": [{"employer": "例示株式会社", "role": "開発", "from": "2021-04", "to": "2026-03"}],
+        },
+        extra={"subtype": "casual_interview"},
+    ),
+    Person("browsing", "", {"cookie": "c-7f3a", "ip": "203.0.113.7", "browsing": "/pricing 3"}, extra={"visitor": "c-7f3a"}),
+)  # fmt: skip
+
+
+class Visit:
+    """A client of the running house: asks over HTTP and keeps what came back."""
+
+    def __init__(self, base: str) -> None:
+        """Talk to `base`, an address on this machine."""
+        self.base = base
+
+    def ask(self, method: str, path: str, body: Any = None, key: str | None = None) -> tuple[int, Any]:
+        """Send one request and give status and decoded answer; a refusal is an answer like any other."""
+        data = json.dumps(body).encode() if body is not None else None
+        headers = {"Content-Type": "application/json", "Accept-Language": "en"}
+        if body is not None:
+            headers["Idempotency-Key"] = uuid.uuid4().hex
+        if key:
+            headers["Authorization"] = f"Bearer {key}"
+        request = urllib.request.Request(self.base + path, data, headers, method=method)  # noqa: S310 - loopback
+        try:
+            with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310 - loopback
+                return answer.status, _decoded(answer.read())
+        except urllib.error.HTTPError as refused:
+            return refused.code, _decoded(refused.read())
+
+    def collect(self, person: Person) -> tuple[int, Any]:
+        """Hand one person's fields in, with the receipt of the notice that was fetched first."""
+        _, told = self.ask("GET", f"/api/v1/collect/{person.situation}")
+        body = {
+            "fields": dict(person.fields), "country": person.country, "consents": list(person.consents),
+            "language": "en", "notice_receipt": told.get("notice_receipt"), **person.extra,
+        }  # fmt: skip
+        return self.ask("POST", f"/api/v1/collect/{person.situation}", body)
+
+
+def _decoded(raw: bytes) -> Any:
+    lines = [json.loads(line) for line in raw.splitlines() if line.strip()] if raw.startswith(b"{") else []
+    return lines[0] if len(lines) == 1 else lines or raw.decode("utf-8", "replace")
+
+
+def employ(house: House) -> str:
+    """Take the sample staff on, train them, and give an API key of the first."""
+    for number, name, roles in STAFF:
+        staff.add(house, name, number=number)
+        for role in roles:
+            staff.grant(house, number, role, by="staff:104")
+        staff.train(house, number, by="staff:104")
+        staff.accept_rules(house, number)
+    return keys.make(house, label="demonstration", by="staff:101", number=101)[1]
+
+
+def walk(base: str, house: House, key: str, say: Say) -> None:
+    """Walk through the rooms and say what each of them answered."""
+    visit = Visit(base)
+    taken = [visit.collect(person) for person in PEOPLE]
+    stored = sum(status == 201 for status, _ in taken)
+    say(f"collect   {stored} of {len(PEOPLE)} sample people stored, each after the notice was shown")
+    for person, (status, answer) in zip(PEOPLE, taken, strict=True):
+        if status != 201:
+            say(f"          {person.situation}: {status} {_code(answer)}")
+    hanako = taken[0][1].get("subject", "")
+    status, answer = visit.collect(Person("event", "JP", {**_HANAKO, "department": "営業部"}))
+    say(f"collect   event with a department: {status} {_code(answer)}, nothing stored")
+    for purpose in ("announce", "provide"):
+        status, answer = visit.ask(
+            "POST", "/api/v1/read", {"subject": hanako, "purpose": purpose, "fields": ["email"]}, key
+        )
+        word = ", ".join(answer["fields"]) if status == 200 else _code(answer)
+        say(f"read      e-mail for {purpose}: {status} {word}")
+    status, lines = visit.ask("POST", "/api/v1/audience", {"purpose": "announce"}, key)
+    people = max(0, len(lines) - 1) if isinstance(lines, list) else 0
+    say(f"audience  announce: {people} people may be written to" if status == 200 else f"audience  {status}")
+    finding = house.ledger.verify()
+    say(f"ledger    {house.ledger.health().size} entries, {'verified' if not finding else finding[0].code}")
+
+
+def _code(answer: Any) -> str:
+    if not isinstance(answer, Mapping):
+        return ""
+    names = ", ".join(str(item) for item in answer.get("fields", ()))
+    return f"{answer.get('code', '')}{f' naming {names}' if names else ''}"
+
+
+def addresses(base: str, house: House) -> list[tuple[str, str]]:
+    """Give every address worth opening first, with what is there."""
+    policy = house.in_force().policy
+    found = [(f"{base}/privacy/{lang}", f"the policy ({lang})") for lang in policy.languages]
+    found += [(f"{base}/privacy/{lang}.pdf", f"the same on paper ({lang})") for lang in policy.languages]
+    forms = [s.id for s in policy.situations.values() if policy.channels[s.channel].how == "form"]
+    found += [(f"{base}/forms/{name}", "a form made from the policy") for name in forms[:2]]
+    found.append((f"{base}/rights", "what a person may ask for"))
+    link = staff.make_link(house, STAFF[0][0])
+    found.append((f"{base}/console/sign-in/{link}", "the console, one sign-in"))
+    found += [
+        (f"{base}/privacy.json", "the policy as data"),
+        (f"{base}/privacy.jsonld", "the policy in DPV terms"),
+        (f"{base}/openapi.json", "the HTTP interface"),
+        (f"{base}/api/v1/ledger/checkpoint", "the signed head of the ledger"),
+    ]
+    return found
