@@ -19,6 +19,7 @@ from upheld.amendment import Publication, publish
 from upheld.app import Settings, create_app, open_house
 from upheld.db import FixedClock, Ids
 from upheld.notice import House
+from upheld.security import keys, staff
 
 ROOT = Path(__file__).parents[1]
 REFERENCE = ROOT / "policies" / "primenumber"
@@ -52,17 +53,20 @@ def _person(key: str, country: str, lang: str, **fields: Any) -> Person:
 
 HANAKO = _person(
     "HANAKO", "JP", "ja", name="田中 花子", email="hanako@example.co.jp", phone="+81312345678",
-    company="例示株式会社", occupation="会社員", job_title="部長",
+    company="例示株式会社", occupation="会社員", job_title="部長", department="営業部", inquiry="見積希望",
 )  # fmt: skip
 LENA = _person(
     "LENA", "DE", "en", name="Lena Fischer", email="lena@example.de", phone="+49301234567",
-    company="Beispiel GmbH", occupation="analyst", job_title="manager",
+    company="Beispiel GmbH", occupation="analyst", job_title="manager", department="Sales", inquiry="Please send a quotation.",
 )  # fmt: skip
 OLIVER = _person(
     "OLIVER", "GB", "en", name="Oliver Hughes", email="oliver@example.co.uk", phone="+442071234567",
-    company="Example Ltd", occupation="engineer", job_title="director",
+    company="Example Ltd", occupation="engineer", job_title="director", department="R&D", inquiry="How do I export a table?",
 )  # fmt: skip
-KENJI = _person("KENJI", "JP", "ja", name="鈴木 健司", email="kenji@example.jp", phone="+81312340000")
+KENJI = _person(
+    "KENJI", "JP", "ja", name="鈴木 健司", email="kenji@example.jp", phone="+81312340000",
+    work_history=[{"employer": "例示商事", "role": "営業", "from": "2020", "to": "2024", "duties": "法人営業"}],
+)  # fmt: skip
 V1 = _person("V1", "", "ja", cookie="c-7f3a", ip="203.0.113.7")
 VISITOR = "c-7f3a"
 """The random id in the cookie of V1's browser."""
@@ -83,27 +87,6 @@ HR = Staff("HR", 3, ("hr",))
 OFFICER = Staff("OFFICER", 4, ("privacy_office",))
 
 
-class StaffGuard:
-    """Knows the staff of the examples by their name as a bearer word."""
-
-    def __init__(self, house: House | None = None) -> None:
-        """Know SATO, MORI, HR and OFFICER."""
-        self._known = {f"Bearer {one.name}": f"staff:{one.number}" for one in (SATO, MORI, HR, OFFICER)}
-
-    def caller(self, headers: Any) -> str | None:
-        """Give the actor, or None."""
-        return self._known.get(headers.get("authorization", ""))
-
-    def permit(self, headers: Any, scope: str) -> str:
-        """Give the actor for any scope."""
-        from upheld.web.refusals import Refusal
-
-        found = self.caller(headers)
-        if found is None:
-            raise Refusal("not_signed_in", "security.technical")
-        return found
-
-
 @dataclass
 class Site:
     """The application on a free port of loopback over a data folder; a context manager.
@@ -121,6 +104,7 @@ class Site:
     house: House = field(init=False)
     url: str = field(init=False, default="")
     http: httpx.Client = field(init=False)
+    _keys: dict[str, dict[str, str]] = field(init=False, default_factory=dict)
 
     def __enter__(self) -> Site:
         self.start()
@@ -162,6 +146,25 @@ class Site:
         if self._own and self.folder is not None:
             shutil.rmtree(self.folder, ignore_errors=True)
 
+    # staff
+
+    def staff(self, one: Staff) -> dict[str, str]:
+        """Give the headers of a member of staff: an account with roles, training, accepted rules and an API key."""
+        if one.name not in self._keys:
+            staff.add(self.house, one.name, number=one.number)
+            for role in one.roles:
+                staff.grant(self.house, one.number, role, by="staff:0")
+            staff.train(self.house, one.number, by="staff:0")
+            staff.accept_rules(self.house, one.number)
+            _, text = keys.make(self.house, label=one.name, by="staff:0", number=one.number)
+            self._keys[one.name] = {"Authorization": f"Bearer {text}"}
+        return self._keys[one.name]
+
+    def read(self, one: Staff, subject: str, purpose: str, *fields: str, **members: Any) -> httpx.Response:
+        """Read fields of a person for a purpose as a member of staff."""
+        body = {"subject": subject, "purpose": purpose, "fields": list(fields), **members}
+        return self.http.post("/api/v1/read", json=body, headers=self.staff(one))
+
     # acts
 
     def publish(self, folder: Path) -> Publication:
@@ -199,7 +202,7 @@ class Site:
         wanted = names or policy.situations[situation].fields
         channel = policy.channels[policy.situations[situation].channel].how
         if channel == "staff":
-            members |= {"script": {"version": policy.version}, "receipt": None}
+            members |= {"script": {"version": policy.version}, "receipt": None, "headers": self.staff(SATO)}
         answer = self.send(situation, person.some(*wanted), country=person.country, **members)
         assert answer.status_code == 201, answer.text
         return dict(answer.json())

@@ -20,8 +20,6 @@ from upheld.web.pages import AnyRequest, Frame, Pages
 from upheld.web.refusals import Refusal
 from upheld.web.wire import Closed
 
-SCOPE = "consents:write"
-
 
 class Identifier(Closed, frozen=True):
     """What a person can be found by: kind (`email`, `phone`, `visitor` ...) and value."""
@@ -82,7 +80,7 @@ def _subject(house: House, guard: Guard, request: AnyRequest, data: ConsentBody)
             if not receipts.subject_exists(house, tx, number):
                 raise Refusal("not_found")
         return number, guard.caller(request.headers) or "self"
-    actor = guard.permit(request.headers, SCOPE)
+    actor = guard.permit(request.headers, f"consents:{data.purpose}")
     if data.identifier is None or data.identifier.kind not in identifier_kinds():
         raise Refusal("value_invalid", fields=("identifier",))
     try:
