@@ -115,7 +115,7 @@ def _person(house: House, subject: str, identifier: Mapping[str, str]) -> bytes 
     region = house.in_force().policy.controller.country
     try:
         return house.vault.find(kind, value, region=region)
-    except IdentifierSharedError:
+    except (IdentifierSharedError, ValueError):  # several carry it, or it is no kind of identifier
         raise Refusal("value_invalid", "security.technical.access", fields=("subject",)) from None
 
 

@@ -24,29 +24,29 @@ from upheld.web.wire import Closed
 COOKIE = "upheld_staff"
 
 
-class ReadBody(Closed):
+class ReadBody(Closed, frozen=True):
     """Fields of one person for a purpose; the person by reference or by one identifier."""
 
     purpose: str
     subject: str = ""
-    identifier: dict[str, str] = {}
-    fields: list[str] = []
+    identifier: dict[str, str] = msgspec.field(default_factory=dict)
+    fields: list[str] = msgspec.field(default_factory=list)
     record: str = ""
     contract_id: str = ""
 
 
-class AudienceBody(Closed):
+class AudienceBody(Closed, frozen=True):
     """Everybody who may be met for a purpose."""
 
     purpose: str
-    situations: list[str] = []
+    situations: list[str] = msgspec.field(default_factory=list)
     channel: str = ""
     group: str = ""
 
 
-def routes(house: House, pages: Pages, guard: KeyGuard | None = None) -> list[Any]:
+def routes(house: House, pages: Pages) -> list[Any]:
     """Give the handlers of this room."""
-    return [*_api(house, guard or KeyGuard(house)), *_console(house, pages)]
+    return [*_api(house, KeyGuard(house)), *_console(house, pages)]
 
 
 def _api(house: House, guard: KeyGuard) -> list[Any]:
@@ -133,8 +133,8 @@ def _console(house: House, pages: Pages) -> list[Any]:
         keep_private(request.scope)
         session, _ = staff.use_link(house, form.one("secret"))
         cookie = Cookie(
-            COOKIE, session, path="/console", httponly=True, samesite="lax", secure=request.url.scheme == "https",
-            max_age=int(staff.SESSION_LIFE.total_seconds()),
+            key=COOKIE, value=session, path="/console", httponly=True, samesite="lax",
+            secure=request.url.scheme == "https", max_age=int(staff.SESSION_LIFE.total_seconds()),
         )  # fmt: skip
         return Redirect("/console", status_code=303, cookies=[cookie])
 
@@ -143,7 +143,7 @@ def _console(house: House, pages: Pages) -> list[Any]:
         """End the session."""
         keep_private(request.scope)
         staff.end_session(house, request.cookies.get(COOKIE))
-        gone = Cookie(COOKIE, "", path="/console", httponly=True, samesite="lax", max_age=0)
+        gone = Cookie(key=COOKIE, value="", path="/console", httponly=True, samesite="lax", max_age=0)
         return Redirect("/privacy", status_code=303, cookies=[gone])
 
     return [show, ask, sign_in, sign_out]

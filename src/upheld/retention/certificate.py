@@ -1,0 +1,111 @@
+"""The certificate of an erasure: each place with what it answered, nothing said that is not proven."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any
+
+from upheld.db import b64
+from upheld.ledger import Signer
+from upheld.notice import House
+from upheld.records import Erasure
+from upheld.records.cipher import derive
+
+SENT = ("service.sent",)
+ROOT_MEDIUM = "overwriting is not guaranteed on SSD, copy-on-write or snapshotted disks"
+
+
+def paper_signer(house: House) -> Signer:
+    """Give the key that signs certificates and packages; it follows from the ledger's key and is not the same.
+
+    Clause: rights.erasure
+    """
+    origin = house.ledger.vkey.partition("+")[0]
+    return Signer(f"{origin}/papers", derive(house.holdings.ring.meta("signing"), "upheld/papers/v1"))
+
+
+def sent_to(house: House, subject: bytes) -> tuple[str, ...]:
+    """Name the services to which entries about a person say that data went; ask before the bodies are erased."""
+    found = [entry for entry in house.ledger.about(subject) if entry.kind.name in SENT]
+    return tuple(dict.fromkeys(str(house.ledger.body(entry).get("service", "")) for entry in found))
+
+
+def places(
+    house: House, erasures: Iterable[Erasure], sent: Iterable[str], *, seen_before: int, seen_after: int
+) -> list[dict[str, Any]]:
+    """Say of each place what was done there.
+
+    The store is `done` when the same look-up that found `seen_before` records finds none. A service is
+    `already_absent` only because no entry says that anything was ever sent there; otherwise it is unanswered.
+    """
+    policy = house.in_force().policy
+    done = list(erasures)
+    finished = [one.live_erased_at for one in done if one.live_erased_at is not None]
+    counts = {"found_before": seen_before, "found_after": seen_after}
+    store = {
+        "place": "store",
+        "state": "done" if finished and len(finished) == len(done) and not seen_after else "unanswered",
+        "at": _time(max(finished, default=None)),
+        **counts,
+    }
+    reached = set(sent)
+    services = [
+        {
+            "place": service,
+            "state": "unanswered" if service in reached else "already_absent",
+            "why": "data was sent there" if service in reached else "no ledger entry says that anything was sent there",
+        }
+        for service in policy.services
+    ]
+    return [store, *services, _backups(done)]
+
+
+def _backups(erasures: Iterable[Erasure]) -> dict[str, Any]:
+    """Say when no key we hold opens an older backup: after the root key has changed, and not before."""
+    ends = [one.backups_unreadable_at for one in erasures]
+    known = [end for end in ends if end is not None]
+    whole = bool(known) and len(known) == len(ends)
+    return {
+        "place": "backups",
+        "state": "done" if whole else "pending",
+        "at": _time(max(known)) if whole else "",
+        "why": "" if whole else "older backups open until the next change of the root key",
+        "medium": ROOT_MEDIUM,
+    }
+
+
+def certificate(
+    house: House, reference: str, erasures: Iterable[Erasure], found: Iterable[Mapping[str, Any]]
+) -> dict[str, Any]:
+    """Give the certificate as data, with the ledger as it stands; it names no person."""
+    done = list(erasures)
+    health = house.ledger.health()
+    return {
+        "format": "upheld-erasure-certificate/1",
+        "reference": reference,
+        "policy": house.in_force().policy.label,
+        "made_at": _time(house.clock.now()),
+        "ledger": {"origin": house.ledger.vkey.partition("+")[0], "size": health.size + health.pending},
+        "journal": [one.journal_seq or 0 for one in done],
+        "erasures": [b64(one.id) for one in done],
+        "places": [dict(place) for place in found],
+        "outside": "copies already sent to others, mails, exports and whole-host copies made before are not covered",
+    }
+
+
+def text_of(told: Mapping[str, Any]) -> str:
+    """Write a certificate as lines for people."""
+    lines = [f"Certificate of erasure {told['reference']}", f"made {told['made_at']}, policy {told['policy']}", ""]
+    for place in told["places"]:
+        parts = [f"{place['place']}: {place['state'].replace('_', ' ')}"]
+        parts += [str(place[name]) for name in ("at", "why") if place.get(name)]
+        if "found_before" in place:
+            parts.append(f"{place['found_before']} records before, {place['found_after']} after")
+        lines.append(", ".join(parts))
+    lines += ["", f"Not covered: {told['outside']}."]
+    return "\n".join(lines) + "\n"
+
+
+def _time(moment: datetime | None) -> str:
+    return moment.isoformat(timespec="seconds") if moment is not None else ""

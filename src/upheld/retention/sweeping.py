@@ -1,0 +1,135 @@
+"""Carrying out what is due, one person a time: fence, keys, rows, or a cut to what may stay."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from datetime import date
+
+import sqlalchemy as sa
+
+from upheld.db import b64, canonical
+from upheld.notice import House
+from upheld.records import CLASS_IDENTITY, Erasure
+from upheld.retention.certificate import certificate, places, sent_to
+from upheld.retention.model import Overdue, Swept
+
+_REASON = "retention_over"
+
+
+class Sweeper:
+    """One sweep: collects what it did and ends with one entry and one certificate.
+
+    Clause: retention.ceiling (APPI 22)
+    """
+
+    def __init__(self, house: House, actor: str, on: date) -> None:
+        """Begin a sweep for a legal day."""
+        self._house = house
+        self._actor = actor
+        self._on = on
+        self._version = house.in_force().version
+        self._erasures: list[Erasure] = []
+        self._sent: list[str] = []
+        self._people = self._records = self._held = self._left = 0
+
+    def person(self, subject: bytes, found: Sequence[Overdue]) -> None:
+        """Erase what is due of one person; the person wholly when nothing remains."""
+        self._sent += sent_to(self._house, subject)
+        whole = [one for one in found if one.cut.whole]
+        cuts = [one for one in found if not one.cut.whole]
+        if whole:
+            self._erase(subject, whole)
+        if cuts:
+            self._cut(subject, cuts)
+
+    def _erase(self, subject: bytes, whole: Sequence[Overdue]) -> None:
+        house, clause = self._house, whole[0].cut.clause
+        going = {one.record.id for one in whole}
+        words = {"clause": clause, "policy_version": self._version, "actor": self._actor}
+        with house.store.write() as tx:
+            self._note_due(tx, subject, whole)
+            held = {record.id for record in house.vault.records_of(tx, subject)}
+            open_ = any(one.ended is None for one in house.vault.relations_of(tx, subject))
+            if held <= going and not open_:
+                begun: Erasure | None = house.vault.fence(
+                    tx, subject, None, reason=_REASON, release=True, **words
+                )
+                self._people += 1
+            else:
+                gone = house.vault.shred_records(tx, subject, going, reason=_REASON, **words)
+                begun = gone.erasure
+        self._records += len(held & going)
+        self._finish_one(begun)
+        with house.store.read() as tx:
+            after = {record.id for record in house.vault.records_of(tx, subject)}
+        self._left += len(after & going)
+
+    def _cut(self, subject: bytes, cuts: Sequence[Overdue]) -> None:
+        """Seal anew what may stay; a shred class left empty loses its key."""
+        house = self._house
+        with house.store.write() as tx:
+            self._note_due(tx, subject, cuts)
+            for one in cuts:
+                opened = house.vault.open_fields(tx, one.record)
+                stays = {name: opened[name] for name in one.cut.kept if name in opened}
+                house.vault.replace_fields(tx, one.record, stays, shred_class=one.cut.shred_class)
+                self._held += 1
+            before = {one.record.shred_class for one in cuts}
+            alive = {record.shred_class for record in house.vault.records_of(tx, subject)}
+            emptied = before - alive - {CLASS_IDENTITY}
+            begun = None
+            if emptied:
+                begun = house.vault.fence(
+                    tx, subject, emptied, reason=_REASON, release=True,
+                    clause=cuts[0].cut.clause, policy_version=self._version, actor=self._actor,
+                )  # fmt: skip
+        self._finish_one(begun)
+
+    def _finish_one(self, begun: Erasure | None) -> None:
+        if begun is not None:
+            self._erasures.append(self._house.vault.complete(begun.id))
+
+    def _note_due(self, tx: sa.Connection, subject: bytes, found: Sequence[Overdue]) -> None:
+        for one in found:
+            body = {
+                "record": one.record.ref,
+                "situation": one.record.situation,
+                "last_day": one.cut.last_day.isoformat(),
+                "fields": list(one.cut.gone),
+            }
+            self._house.ledger.append(
+                tx,
+                "retention.due",
+                clause=one.cut.clause,
+                policy_version=one.record.policy_version,
+                actor=self._actor,
+                body=body,
+                subject=subject,
+            )
+
+    def finish(self) -> Swept:
+        """Write the sweep's own entry and give what was done; a sweep with nothing due writes its entry too."""
+        house = self._house
+        proof = places(
+            house, self._erasures, self._sent, seen_before=self._records, seen_after=self._left
+        )
+        if not self._erasures:
+            proof[0]["state"] = "done" if not self._left else "unanswered"
+        reference = f"sweep-{self._on.isoformat()}"
+        told = certificate(house, reference, self._erasures, proof)
+        counts = {"people": self._people, "records": self._records, "kept_by_law": self._held}
+        with house.store.write() as tx:
+            house.ledger.append(
+                tx,
+                "retention.swept",
+                clause="retention.ceiling",
+                policy_version=self._version,
+                actor=self._actor,
+                body={
+                    "on": self._on.isoformat(),
+                    **counts,
+                    "certificate": b64(hashlib.sha256(canonical(told)).digest()),
+                },
+            )
+        return Swept(self._on, self._people, self._records, self._held, told)
