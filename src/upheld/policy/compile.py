@@ -95,10 +95,13 @@ def _once(found: list[Finding]) -> list[Finding]:
 def _settle(ctx: Context, finding: Finding) -> Finding:
     """Add severity, clause and law to a finding."""
     code = catalogue()[finding.code]
+    clause = finding.clause or ctx.clause(finding.path)
+    named = {"clause": clause, **finding.params} if "clause" in code.params else finding.params
     return replace(
         finding,
+        params=named,
         severity=code.severity,
-        clause=finding.clause or ctx.clause(finding.path),
+        clause=clause,
         law=_citations(ctx, finding.code),
     )
 

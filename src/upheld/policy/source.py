@@ -133,10 +133,11 @@ def read_text(name: str, text: str, folder: Folder) -> Node:
     """Parse one file's text into a tree; duplicate keys become findings and the first one stands."""
     folder.texts[name] = text
     _refuse_invisible(name, text)
+    reader = _Reader(name, folder.findings)
     try:
-        return _Reader(name, folder.findings).read(text)
+        return reader.read(text)
     except yaml.YAMLError as error:
-        raise _Unreadable("PP001", _error_span(name, error), detail=_error_detail(error)) from None
+        raise _trouble(name, text, error, reader.quoted) from None
 
 
 def _refuse_invisible(name: str, text: str) -> None:
@@ -168,20 +169,32 @@ def _invisible(char: str) -> str:
 _DIRECTIONS = {"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI", "R", "L", "AL"}
 
 
-def _error_span(name: str, error: yaml.YAMLError) -> Span:
+def _trouble(name: str, text: str, error: yaml.YAMLError, quoted: Span | None) -> _Unreadable:
+    """Tell where and why parsing broke off.
+
+    A quotation mark that is never closed runs on to the next one, lines below, and breaks the brackets there:
+    the last quoted value, if it runs over several lines, is the likelier place.
+    """
+    detail, span = _error_detail(text, error), _error_span(name, text, error)
+    if detail == "bracket_open" and quoted is not None:
+        detail, span = "quote_open", Span(name, quoted.line, quoted.col, quoted.line, quoted.col + 1)
+    return _Unreadable("PP001", span, detail=detail)
+
+
+def _error_span(name: str, text: str, error: yaml.YAMLError) -> Span:
     """Point at the problem; at what was opened and never closed, where that is the problem."""
-    opened = _error_detail(error) in {"quote_open", "bracket_open"}
+    opened = _error_detail(text, error) in {"quote_open", "bracket_open"}
     names = ("context_mark", "problem_mark") if opened else ("problem_mark", "context_mark")
     mark = getattr(error, names[0], None) or getattr(error, names[1], None)
     line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
     return Span(name, line, column, line, column + 1)
 
 
-def _error_detail(error: yaml.YAMLError) -> str:
+def _error_detail(text: str, error: yaml.YAMLError) -> str:
     """Name what libyaml stumbled over in the catalogue's words."""
     problem, context = (str(getattr(error, name, "") or "") for name in ("problem", "context"))
-    if "tab" in problem or "\\t" in problem or "cannot start any token" in problem:
-        return "tab" if "tab" in problem or "\\t" in problem or _at_tab(error) else "syntax"
+    if "cannot start any token" in problem:
+        return "tab" if _at_tab(text, error) else "syntax"
     if "quoted scalar" in context:
         return "quote_open"
     if "flow" in context:
@@ -189,9 +202,10 @@ def _error_detail(error: yaml.YAMLError) -> str:
     return "indent" if "block" in context else "syntax"
 
 
-def _at_tab(error: yaml.YAMLError) -> bool:
-    """libyaml calls a tab a character that cannot start a token."""
-    return "cannot start any token" in str(getattr(error, "problem", ""))
+def _at_tab(text: str, error: yaml.YAMLError) -> bool:
+    """libyaml calls a tab a character that cannot start a token, and some others as well."""
+    mark, lines = getattr(error, "problem_mark", None), text.split("\n")
+    return bool(mark and mark.line < len(lines) and "\t" in lines[mark.line][: mark.column + 1])
 
 
 class _Reader:
@@ -201,6 +215,8 @@ class _Reader:
         self.name = name
         self.findings = findings
         self.nodes = 0
+        self.quoted: Span | None = None
+        """The last value read, if it stands in quotation marks and runs over several lines."""
 
     def read(self, text: str) -> Node:
         events = yaml.parse(text, Loader=_Loader)
@@ -243,7 +259,9 @@ class _Reader:
         for char in event.value if not event.value.isprintable() else "":
             if char not in "\t\n" and unicodedata.category(char) in _UNSEEN:
                 raise _unseen(char, self.span(event))
-        return Scalar(event.value, self.span(event), event.implicit[0])
+        span = self.span(event)
+        self.quoted = span if event.style in {"'", '"'} and span.end_line > span.line else None
+        return Scalar(event.value, span, event.implicit[0])
 
     def sequence(self, start: Any, events: Iterator[yaml.Event], depth: int) -> Seq:
         items: list[Node] = []
@@ -349,13 +367,28 @@ def _locate(tree: Mapping[str, Map], path: KeyPath, *, key: bool) -> Span | None
     for step in path[1:]:
         if isinstance(node, Map) and str(step) in node.entries:
             key_at, node = node.entries[str(step)]
-            found = key_at if key or not isinstance(node, Scalar) else node.span
-        elif isinstance(node, Seq) and isinstance(step, int) and step < len(node.items):
-            node = node.items[step]
+            found = node.span if not key and _on_one_line(node) else key_at
+        elif isinstance(node, Seq) and (place := _place(node, step)) is not None:
+            node = node.items[place]
             found = _item_span(node)
         else:
             break
     return found
+
+
+def _on_one_line(node: Node) -> bool:
+    return isinstance(node, Scalar) or node.span.line == node.span.end_line
+
+
+def _place(node: Seq, step: str | int) -> int | None:
+    """Find an item of a list by its place, or by the word, key or id that it is known by."""
+    if isinstance(step, int):
+        return step if step < len(node.items) else None
+    for place, item in enumerate(node.items):
+        named = item.get("id") if isinstance(item, Map) else item
+        if (isinstance(named, Scalar) and named.value == step) or (isinstance(item, Map) and step in item.entries):
+            return place
+    return None
 
 
 def _item_span(node: Node) -> Span:

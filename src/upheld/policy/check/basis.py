@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 
 from upheld.policy.check.context import Context
 from upheld.policy.decide import asks_basis, basis_in
-from upheld.policy.findings import Finding, KeyPath
+from upheld.policy.findings import Finding, KeyPath, Span
 from upheld.policy.source import Map, Scalar, Seq
 
 OPEN_ENDED = {
@@ -104,7 +105,17 @@ def open_ended(ctx: Context) -> Iterator[Finding]:
             match = pattern.search(text) if pattern else None
             if match:
                 path = ("collection", "purposes", purpose.id, "text", language)
-                yield from ctx.say("PP206", path, purpose=purpose.id, value=match[0].strip(), language=language)
+                found = ctx.say("PP206", path, purpose=purpose.id, value=match[0].strip(), language=language)
+                yield from (replace(finding, span=_at_word(ctx, finding.span, match[0].strip())) for finding in found)
+
+
+def _at_word(ctx: Context, span: Span | None, word: str) -> Span | None:
+    """Narrow a place to a word that stands in it; a text folded over several lines keeps its whole place."""
+    if span is None or span.line != span.end_line:
+        return span
+    line = ctx.typed.folder.texts.get(span.file, "").split("\n")[span.line - 1 :][:1]
+    col = "".join(line).find(word, span.col - 1, span.end_col - 1) + 1
+    return replace(span, col=col, end_col=col + len(word)) if col else span
 
 
 def unreachable(ctx: Context) -> Iterator[Finding]:

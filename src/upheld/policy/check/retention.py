@@ -20,8 +20,7 @@ def clocks_start(ctx: Context) -> Iterator[Finding]:
         if kind.ends or ("starts" in written and kind.id in noticed and ctx.rules("notice.points")):
             continue
         path = ("retention", "subjects", kind.id)
-        at = (*path, "period") if "period" in written else path
-        yield from ctx.say("PP501", at, at_key="period" not in written, clause=f"retention.{kind.id}", subject=kind.id)
+        yield from ctx.say("PP501", path, at_key=True, clause=f"retention.{kind.id}", subject=kind.id)
 
 
 def ceiling(ctx: Context) -> Iterator[Finding]:
