@@ -1,6 +1,6 @@
 """One running site for the tests of the legal bases; each test compares counts before and after."""
 
-from the legal basess.abc import Iterator
+from collections.abc import Iterator
 
 import pytest
 
