@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from tests.support import HANAKO, KENJI, LENA, REFERENCE, SATO, VISITOR, Site, add_evidence, copy_policy, edit
 
 SIX = ("name", "email", "phone", "occupation", "job_title", "company")
