@@ -14,7 +14,7 @@ script makes the folder from them and runs the command. To add a case, write a n
 `change FILE` replaces lines (` ` stays, `-` goes, `+` comes; they stand once in the file), `new FILE` adds a file,
 `remove FILE` drops one. `(escapes)` after a name reads `\\u202e` in its lines as that character. Further lines of the
 head: `against FOLDER` is the version in force, `also CODE why` a second code that cannot be kept out,
-`crawled HOST` a host that the live pages called.
+`crawled HOST` a host that the live pages called, `printed FORMAT` how findings are printed.
 """
 
 from __future__ import annotations
@@ -64,13 +64,14 @@ class Case:
     also: dict[str, str] = field(default_factory=dict)
     crawled: list[str] = field(default_factory=list)
     changes: list[Change] = field(default_factory=list)
+    printed: str = ""
     head: str = ""
     output: str = ""
 
     @property
     def code(self) -> str:
-        """Give the code that the case is about, empty for a good one."""
-        return self.folder.name.split("-")[0] if self.base else ""
+        """Give the code that the case is about, empty for one that is about none or many."""
+        return self.folder.name.split("-")[0] if self.folder.parent.name == "bad" else ""
 
     @property
     def policy(self) -> str:
@@ -85,12 +86,14 @@ class Case:
             hosts = ", ".join(repr(host) for host in self.crawled)
             return f"compile_policy({self.policy!r}, law, {AS_OF}, hosts=[{hosts}])"
         against = f"--against {self.against} " if self.against else ""
-        return f"upheld check --as-of {AS_OF} {against}{self.policy}"
+        printed = f"--format {self.printed} " if self.printed else ""
+        return f"upheld check --as-of {AS_OF} {against}{printed}{self.policy}"
 
 
 def cases() -> list[Path]:
     """Give the folders of all cases, bad ones first."""
-    return [path.parent for kind in ("bad", "good") for path in sorted((CASES / kind).glob("*/case.txt"))]
+    kinds = ("bad/*", "good/*", "seed_literal")
+    return [path.parent for kind in kinds for path in sorted(CASES.glob(f"{kind}/case.txt"))]
 
 
 def read(folder: Path) -> Case:
@@ -120,6 +123,8 @@ def _word(case: Case, word: str, rest: str) -> None:
     elif word == "also":
         code, _, why = rest.partition(" ")
         case.also[code] = why
+    elif word == "printed":
+        case.printed = rest
     elif word == "crawled":
         case.crawled.append(rest)
     else:

@@ -43,22 +43,18 @@ def mechanisms(ctx: Context) -> Iterator[Finding]:
     """Ask for a mechanism wherever neither the same area nor adequacy nor fresh certification carries a hop."""
     for service in ctx.policy.services.values():
         path = ("services", "services", service.id)
-        lacking: dict[str, list[str]] = {}
-        for regime in ctx.asking("transfer.mechanism"):
-            bare = [c for c in service.countries if not _carried(ctx, service, regime, c)]
-            if bare and service.transfer.get(regime) is None:
-                for country in bare:
-                    lacking.setdefault(country, []).append(regime)
-        for country, regimes in lacking.items():
-            at = (*path, "transfer") if service.transfer else path
-            yield from ctx.say(
-                "PP402", at, at_key=True, service=service.id, country=country, regimes=regimes,
-                clause=f"services.{service.id}.transfer",
-            )  # fmt: skip
         for regime in ctx.asking("transfer.mechanism"):
             chosen = service.transfer.get(regime)
             if chosen is not None:
                 yield from _chosen(ctx, service, regime, chosen)
+                continue
+            for country in service.countries:
+                if not _carried(ctx, service, regime, country):
+                    at = (*path, "transfer") if service.transfer else path
+                    yield from ctx.say(
+                        "PP402", at, at_key=True, service=service.id, country=country, regimes=[regime],
+                        clause=f"services.{service.id}.transfer",
+                    )  # fmt: skip
 
 
 def _carried(ctx: Context, service: Service, regime: str, country: str) -> bool:
