@@ -17,6 +17,7 @@ from zoneinfo import ZoneInfo
 
 from litestar import Request, Response, get
 from litestar.handlers import HTTPRouteHandler
+from litestar.params import FromPath
 
 from upheld.db import Clock
 from upheld.notice import pdf
@@ -34,6 +35,7 @@ KEPT = 256  # drawn pages; a page is some 100 KB
 FOREVER = "public, max-age=31536000, immutable"
 FRESH = "public, no-cache"
 SUMMARY = "summary"
+ABOUT = "about"  # the section `policy`: that clause is the whole text
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +136,9 @@ class NoticePages:
 
     def _page(self, turn: Turn) -> Drawn:
         view = render.page(turn.published.policy, turn.lang, self.law, self._law_day(turn))
-        contents = [(section.id, section.title) for section in view.sections]
+        contents = [
+            (ABOUT if section.id == "policy" else section.id, section.title) for section in view.sections
+        ]
         versions = () if turn.fixed else self.shelf.versions()
         listed = [{"version": one.version, "since": self._day(turn, one.effective_from)} for one in versions]
         return self._draw(turn, "privacy.html", "", view=view, contents=contents, versions=listed, whole="")
@@ -276,7 +280,7 @@ def _page_routes(notices: NoticePages) -> list[HTTPRouteHandler]:
         return Response(b"", status_code=302, headers=headers)
 
     @get("/privacy/{name:str}", include_in_schema=False, sync_to_thread=True)
-    def whole(request: AnyRequest, name: str) -> Response[bytes]:
+    def whole(request: AnyRequest, name: FromPath[str]) -> Response[bytes]:
         """Show the policy in force in a language, as a page or (`ja.pdf`) as a document."""
         lang, dot, suffix = name.partition(".")
         if dot and suffix != "pdf":
@@ -289,14 +293,14 @@ def _page_routes(notices: NoticePages) -> list[HTTPRouteHandler]:
         return _send(request, notices.page(turn), lang=lang)
 
     @get("/privacy/{lang:str}/{part:str}", include_in_schema=False, sync_to_thread=True)
-    def one_part(request: AnyRequest, lang: str, part: str) -> Response[bytes]:
+    def one_part(request: AnyRequest, lang: FromPath[str], part: FromPath[str]) -> Response[bytes]:
         """Show the first layer, or one section alone."""
         turn = notices.turn(request, lang)
         drawn = notices.summary(turn) if part == SUMMARY else notices.section(turn, part)
         return _send(request, drawn, lang=lang)
 
     @get("/privacy/{lang:str}/situations/{situation:str}", include_in_schema=False, sync_to_thread=True)
-    def one_situation(request: AnyRequest, lang: str, situation: str) -> Response[bytes]:
+    def one_situation(request: AnyRequest, lang: FromPath[str], situation: FromPath[str]) -> Response[bytes]:
         """Show all that concerns one situation."""
         return _send(request, notices.situation(notices.turn(request, lang), situation), lang=lang)
 
@@ -305,7 +309,7 @@ def _page_routes(notices: NoticePages) -> list[HTTPRouteHandler]:
 
 def _version_routes(notices: NoticePages) -> list[HTTPRouteHandler]:
     @get("/privacy/{lang:str}/v/{version:str}", include_in_schema=False, sync_to_thread=True)
-    def archived(request: AnyRequest, lang: str, version: str) -> Response[bytes]:
+    def archived(request: AnyRequest, lang: FromPath[str], version: FromPath[str]) -> Response[bytes]:
         """Show a version for ever; its validator is the hash of what it promised, and its end once it has one."""
         turn = notices.turn(request, lang, version)
         drawn, end = notices.page(turn), turn.published.superseded_at
