@@ -9,21 +9,19 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.support import Site
+from tests.support import HR, MORI, OFFICER, SATO, Site
 from upheld.security import keys, staff
 
 
 class Desk:
     """A site and its staff: `SATO` sales, `MORI` support, `HR`, `OFFICER`, each with an API key of their own."""
 
-    ROLES = {"SATO": "sales", "MORI": "support", "HR": "hr", "OFFICER": "privacy_office"}
-
     def __init__(self, site: Site) -> None:
         self.site = site
         self.auth: dict[str, dict[str, str]] = {}
         self.number: dict[str, int] = {}
-        for name, role in self.ROLES.items():
-            self.hire(name, role)
+        for one in (SATO, MORI, HR, OFFICER):
+            self.number[one.name], self.auth[one.name] = one.number, site.staff(one)
 
     def hire(self, name: str, role: str | None) -> int:
         """Add a member of staff, trained, with the rules accepted, and a key."""
