@@ -111,7 +111,7 @@ def test_nothing_is_preset(site: Site) -> None:
     """A fresh form holds no value, no chosen country, and asks for the country before the fields."""
     marks = form(site, "event")
     assert [marks.inputs[name].get("value") for name in ("name", "email", "phone")] == ["", "", ""]
-    assert list(marks.inputs)[0] == "_country"
+    assert next(iter(marks.inputs)) == "_country"
     assert 'selected' not in site.http.get("/forms/event").text
     assert marks.inputs["email"]["type"] == "email"
     assert marks.inputs["phone"]["type"] == "tel"

@@ -52,6 +52,7 @@ def notice(policy: CompiledPolicy, law: Law, sheet: Sheet, lang: str, on: date) 
             "address": in_lang(policy.contact.address, lang),
             "mailbox": policy.contact.mailbox,
         },
+        "comma": wording.say("kit", "comma"),
         "policy_url": f"/privacy/{lang}#collection.{situation.id}",
     }
 

@@ -132,12 +132,13 @@ def _told(house: House, published: Published, situation: Situation, lang: str) -
     policy = published.policy
     told = sheet(policy, house.law, situation, house.today(policy))
     channel = policy.channels.get(situation.channel)
+    said = notice(policy, house.law, told, lang, house.today(policy))
     answer: dict[str, Any] = {
         "situation": situation.id,
         "policy_version": policy.version,
         "language": lang,
         "channel": situation.channel,
-        "notice": notice(policy, house.law, told, lang, house.today(policy)),
+        "notice": {name: part for name, part in said.items() if name != "comma"},
         "fields": [
             field_said(policy.fields[name], lang, required=name in situation.required) for name in situation.fields
         ],
@@ -278,7 +279,10 @@ def _page(
     said = notice(policy, house.law, told, lang, on)
     keep_private(request.scope)
     # The offered consents stand apart from the list of purposes and carry another mark.
-    consents = [{"id": item["id"], "text": item["text"]} for item in said["purposes"] if item["consent"]]
+    yes = words(lang, "collection")["form"]["consent_yes"]
+    consents = [
+        {"id": item["id"], "text": yes.replace("{purpose}", item["text"])} for item in said["purposes"] if item["consent"]
+    ]
     asks = any(policy.fields[name].kind == "free_text" for name in situation.required)
     return pages.render(
         request,
