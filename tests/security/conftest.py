@@ -36,7 +36,10 @@ class Desk:
 
     def read(self, who: str, subject: Any, purpose: str, *fields: str, **more: Any) -> httpx.Response:
         """Read over the API; `subject` is a reference or an identifier."""
-        person = {"identifier": subject} if isinstance(subject, dict) else {"subject": subject}
+        person: dict[str, Any] = {"subject": subject}
+        if isinstance(subject, dict):
+            kind, value = next(iter(subject.items()))
+            person = {"identifier": {"kind": kind, "value": value}}
         body = {**person, "purpose": purpose, "fields": list(fields), **more}
         return self.site.http.post("/api/v1/read", json=body, headers=self.auth[who])
 

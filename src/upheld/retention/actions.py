@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import groupby
 from zoneinfo import ZoneInfo
@@ -12,7 +13,7 @@ import sqlalchemy as sa
 
 from upheld.db import b64, canonical
 from upheld.notice import House
-from upheld.policy.model import CompiledPolicy
+from upheld.policy.model import CompiledPolicy, Frozen
 from upheld.records import Record, Relation, SubjectErasedError, SubjectErasingError
 from upheld.retention.model import (
     Overdue,
@@ -24,7 +25,7 @@ from upheld.retention.model import (
     Swept,
     unhashed,
 )
-from upheld.retention.rules import overdue, retained_until, shortest_days, summary
+from upheld.retention.rules import HELD, overdue, retained_until, shortest_days, summary
 from upheld.retention.sweeping import Sweeper
 from upheld.security import keep_by
 from upheld.security.model import Kept
@@ -46,7 +47,10 @@ def kept_of(house: House, tx: sa.Connection, record: Record, policy: CompiledPol
     """
     current = house.in_force().policy
     newer = current if current.version != policy.version else None
-    return retained_until(policy, record.situation, starts_of(house, tx, record, policy), current=newer)
+    kept = retained_until(policy, record.situation, starts_of(house, tx, record, policy), current=newer)
+    if record.shred_class.startswith(HELD):  # only the statute keeps it, however young it is
+        return replace(kept, ends=Frozen(dict.fromkeys(kept.ends, date.min)))
+    return kept
 
 
 def starts_of(house: House, tx: sa.Connection, record: Record, policy: CompiledPolicy) -> Starts:

@@ -24,12 +24,19 @@ from upheld.web.wire import Closed
 COOKIE = "upheld_staff"
 
 
+class Identifier(Closed, frozen=True):
+    """What a person can be found by: kind (`email`, `phone`, `visitor` ...) and value."""
+
+    kind: str
+    value: str
+
+
 class ReadBody(Closed, frozen=True):
     """Fields of one person for a purpose; the person by reference or by one identifier."""
 
     purpose: str
     subject: str = ""
-    identifier: dict[str, str] = msgspec.field(default_factory=dict)
+    identifier: Identifier | None = None
     fields: list[str] = msgspec.field(default_factory=list)
     record: str = ""
     contract_id: str = ""
@@ -58,7 +65,7 @@ def _api(house: House, guard: KeyGuard) -> list[Any]:
             house,
             guard.reader(request.headers),
             subject=data.subject,
-            identifier=data.identifier,
+            identifier={data.identifier.kind: data.identifier.value} if data.identifier else None,
             purpose=data.purpose,
             fields=data.fields,
             record=data.record,

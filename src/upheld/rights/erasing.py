@@ -1,0 +1,133 @@
+"""Erasing on request: counted before, carried out by the vault, and told place by place."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import sqlalchemy as sa
+
+from upheld.notice import House
+from upheld.records import Erasure, Record
+from upheld.retention.actions import kept_of
+from upheld.retention.certificate import certificate, places, sent_to
+from upheld.retention.rules import HELD
+from upheld.rights.model import ErasurePlan, Request, Staying
+from upheld.rights.rules import erasure_refused
+from upheld.security.actions import version_of
+from upheld.security.model import Lock
+
+REASON = "request_erasure"
+CLAUSE = "rights.erasure"
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """What of one record a statute keeps, if anything."""
+
+    record: Record
+    lock: Lock | None
+    held: tuple[str, ...]
+
+
+def plan_of(house: House, subject: bytes | None) -> ErasurePlan:
+    """Count what an erasure would take and say what stays, before anything is done.
+
+    Clause: rights.erasure (GDPR 17, APPI 35(5))
+    """
+    if subject is None:
+        return ErasurePlan({}, 0, 0, ())
+    today = house.today()
+    with house.store.read() as tx:
+        looks = _looks(house, tx, subject, today)
+        relations = house.vault.relations_of(tx, subject)
+        consents = len(house.vault.standings_of(tx, subject))
+    stays = tuple(
+        Staying(one.record.situation, one.held, one.lock.id, one.lock.statute, one.lock.until)
+        for one in looks
+        if one.lock is not None and one.held
+    )
+    return ErasurePlan(
+        records=dict(sorted(Counter(one.record.situation for one in looks).items())),
+        relations=len(relations),
+        consents=consents,
+        services=sent_to(house, subject),
+        stays=stays,
+        ground=erasure_refused(relations, today),
+    )
+
+
+def _looks(house: House, tx: sa.Connection, subject: bytes, on: date) -> list[_Look]:
+    found: list[_Look] = []
+    for record in house.vault.records_of(tx, subject):
+        locks = kept_of(house, tx, record, version_of(house, record)).locks
+        lock = max((one for one in locks if on <= one.until), key=lambda one: one.until, default=None)
+        opened = house.vault.open_fields(tx, record) if lock is not None else {}
+        held = tuple(name for name in opened if lock is not None and name in lock.fields)
+        found.append(_Look(record, lock, held))
+    return found
+
+
+def carry_out(house: House, request: Request, *, actor: str) -> dict[str, Any]:
+    """Erase the person of a request and give the certificate.
+
+    What a statute keeps is sealed anew under a key of its own, readable for that statute only; everything else
+    loses its key. Raises SubjectErasingError while another erasure of the person is under way.
+    Clause: rights.erasure (GDPR 17, APPI 35(5))
+    """
+    subject = request.subject
+    if subject is None:
+        return certificate(house, request.number, (), _nothing(house))
+    sent = sent_to(house, subject)
+    with house.store.write() as tx:
+        looks = _looks(house, tx, subject, house.today())
+        kept = _keep(house, tx, looks)
+        classes = {one.record.shred_class for one in looks} - {f"{HELD}{one.id}" for one in kept}
+        begun = house.vault.fence(
+            tx,
+            subject,
+            classes if kept else None,
+            reason=REASON,
+            clause=CLAUSE,
+            policy_version=house.in_force().version,
+            actor=actor,
+            release=True,
+        ) if classes or not kept else None
+    done: list[Erasure] = [house.vault.complete(begun.id)] if begun is not None else []
+    with house.store.read() as tx:
+        left = [one for one in house.vault.records_of(tx, subject) if not one.shred_class.startswith(HELD)]
+    told = places(house, done, sent, seen_before=len(looks), seen_after=len(left))
+    told += [
+        {
+            "place": "store",
+            "state": "held",
+            "why": f"kept by {lock.statute} until {lock.until.isoformat()}, readable for {lock.purpose} only",
+            "fields": sorted(lock.fields),
+        }
+        for lock in kept
+    ]
+    return certificate(house, request.number, done, told)
+
+
+def _keep(house: House, tx: sa.Connection, looks: list[_Look]) -> list[Lock]:
+    """Seal what a statute keeps under a shred class of its own; gives the statutes' locks."""
+    kept: dict[str, Lock] = {}
+    for one in looks:
+        if one.lock is None or not one.held:
+            continue
+        opened = house.vault.open_fields(tx, one.record)
+        stays = {name: opened[name] for name in one.held}
+        house.vault.replace_fields(tx, one.record, stays, shred_class=f"{HELD}{one.lock.id}")
+        kept[one.lock.id] = one.lock
+    return list(kept.values())
+
+
+def _nothing(house: House) -> list[dict[str, Any]]:
+    """Say that nobody was found, which proves nothing about a person written differently."""
+    services = [
+        {"place": name, "state": "already_absent", "why": "no ledger entry says that anything was sent there"}
+        for name in house.in_force().policy.services
+    ]
+    return [{"place": "store", "state": "nothing_found", "why": "no record under the identifier given"}, *services]
