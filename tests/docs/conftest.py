@@ -6,6 +6,7 @@ import importlib.util
 import os
 import re
 import shutil
+import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -17,6 +18,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent.parent
 DOCS = ROOT / "docs"
+PORT = "8765"
 BLOCK = re.compile(r"^```(\w+)(?: file=(\S+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -59,6 +61,12 @@ def pattern(expected: str) -> re.Pattern[str]:
     return re.compile(r"[ ]*\n".join(lines))
 
 
+def _free_port() -> str:
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        return str(listening.getsockname()[1])
+
+
 class Reader:
     """One shell in one empty folder, where a page's commands are typed one after the other."""
 
@@ -67,6 +75,7 @@ class Reader:
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
         kept = {name: os.environ[name] for name in ("HOME", "TMPDIR") if name in os.environ}
         self.folder = folder
+        self.port = _free_port()
         self.shell = subprocess.Popen(
             ["bash", "--norc"], cwd=folder, text=True, encoding="utf-8",
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
@@ -74,16 +83,17 @@ class Reader:
         )  # fmt: skip
 
     def type(self, command: str) -> str:
-        """Run one command and give what it printed on both streams."""
+        """Run one command and give what it printed on both streams; the port of the pages is one that is free here."""
         assert self.shell.stdin is not None
         assert self.shell.stdout is not None
+        command = command.replace(PORT, self.port)
         quoted = "'" + command.replace("'", "'\\''") + "'"
         self.shell.stdin.write(f"eval {quoted} </dev/null\nprintf '\\n@@end\\n'\n")
         self.shell.stdin.flush()
         printed = ""
         for line in self.shell.stdout:
             if line == "@@end\n":
-                return printed.rstrip()
+                return printed.rstrip().replace(self.port, PORT)
             printed += line
         message = f"the shell ended at: {command}\n{printed}"
         raise AssertionError(message)
