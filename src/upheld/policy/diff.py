@@ -14,7 +14,7 @@ from upheld.policy import keys
 from upheld.policy.findings import KeyPath, clause_id
 from upheld.policy.keys import Key, Spec
 from upheld.policy.model import CompiledPolicy
-from upheld.policy.period import Period
+from upheld.policy.weigh import ACTS, default, is_worse, only_dropping_counts, worse_when_fewer
 
 CLASSES = (
     "wording", "narrowing", "within_relevance", "longer_period", "less_protection", "new_field", "new_country",
@@ -40,30 +40,12 @@ _DROPPED = {
     "collection.never": "b", "security.measures": "p", "rights.kinds": "p", "rights.refusals": "narrowing",
     "statements.statements": "x", "transfers.mechanisms": "w", "cookies.categories": "w", "basis.bases": "w",
     "basis.purposes": "b", "notice.channels": "w", "notice.scripts": "w", "retention.starts": "w",
-    "retention.subjects": "l", "amendment.classes": "p", "country": "c",
+    "retention.subjects": "l", "retention.rules": "l", "amendment.classes": "p", "country": "c",
 }  # fmt: skip
 
-_ORDER: Mapping[str, tuple[str, ...]] = {
-    "act": ("none", "on_page", "link", "send_marketing"),
-    "output": ("aggregate", "pseudonymised", "records"),
-    "fires": ("after_consent", "notice_and_opt_out", "at_once"),
-    "gpc": ("stops", "honoured", "runs", "ignored"),
-    "recipient_links_to_person": ("yes", "unknown", "no"),
-    "proof": ("statute", "consent_record", "contract_or_request", "assessment", "nothing"),
-    "notice": ("before_submit", "first_open", "script", "handout", "sign", "tags", "source"),
-    "human_review": ("always", "on_request"),
-    "marketing": ("at_once", "review"),
-    "tax": ("included", "excluded"),
-    "show": ("total", "net"),
-}
-"""Words of a key from the more protective to the less protective."""
+_WHOLE = {("rights", "fee"): ("p", "narrowing"), ("retention", "ceiling"): ("narrowing", "l")}
+"""Blocks that come or go as one: the class of adding, the class of dropping."""
 
-_WORSE_WHEN_NO = frozenset({
-    "as_easy_as_giving", "named", "opt_out", "approval", "details_on_request", "direct", "offered", "keep_verdict",
-    "mail", "form", "automatic_answer",
-})  # fmt: skip
-_WORSE_WHEN_FEWER = frozenset({"languages", "packs", "parts", "ask", "applies_to", "covers", "screen"})
-_WORSE_WHEN_SMALLER = frozenset({"min_cell", "age_below", "acknowledge"})
 _LEVELS = ("ticket", "mailbox", "match", "account", "document")
 
 
@@ -104,6 +86,10 @@ def leading(changes: tuple[Change, ...]) -> str | None:
 def _compare(path: KeyPath, old: Any, new: Any, spec: Spec) -> Iterator[Change]:
     if old == new:
         return
+    if path in _WHOLE and (old is None or new is None):
+        letter = _WHOLE[path][0 if old is None else 1]
+        yield Change(path, clause_id(path), _CLASS_OF.get(letter, letter), old, new)
+        return
     if path[1:3] == ("law", "reach") and len(path) == 4:
         yield from _reach(path, old, new)
         return
@@ -116,7 +102,7 @@ def _compare(path: KeyPath, old: Any, new: Any, spec: Spec) -> Iterator[Change]:
     if spec.key is not None and spec.key.type != "map" and not (isinstance(old, Mapping) and spec.wildcard):
         yield from _leaf(path, old, new, spec.key)
         return
-    before, after = _named(old), _named(new)
+    before, after = _named(_filled(path, old)), _named(_filled(path, new))
     for name in dict.fromkeys((*before, *after)):
         child = _child(spec, name)
         if child is None:
@@ -125,11 +111,21 @@ def _compare(path: KeyPath, old: Any, new: Any, spec: Spec) -> Iterator[Change]:
         a, b = before.get(name), after.get(name)
         group = ".".join(str(step) for step in path)
         whole = name not in spec.children and (a is None or b is None)
-        if whole and group in (_ADDED if a is None else _DROPPED | dict.fromkeys(_ADDED, "narrowing")):
+        if whole and path[-1] == "ends":  # the earliest end wins: one more only ever shortens
+            yield Change(at, clause_id(at), "narrowing" if a is None else "longer_period", a, b)
+        elif whole and group in (_ADDED if a is None else _DROPPED | dict.fromkeys(_ADDED, "narrowing")):
             letter = _ADDED[group] if a is None else _DROPPED.get(group, "narrowing")
             yield Change(at, clause_id(at), _CLASS_OF.get(letter, letter), a, b)
         else:
             yield from _compare(at, a, b, child)
+
+
+def _filled(path: KeyPath, value: Any) -> Any:
+    """Write out who reaches the data for support where a service leaves it unsaid: its operator."""
+    service = path[:2] == ("services", "services") and len(path) == 3 and isinstance(value, Mapping)
+    if service and "support_access" not in value and "operator_country" in value:
+        return {**value, "support_access": (value["operator_country"],)}
+    return value
 
 
 def _named(value: Any) -> Mapping[str, Any]:
@@ -154,6 +150,10 @@ def _leaf(path: KeyPath, old: Any, new: Any, key: Key) -> Iterator[Change]:
     if letter == "-" or path[-1] == "was":
         return
     clause = clause_id(path)
+    old, new = (default(key) if value is None else value for value in (old, new))
+    if old == new:
+        yield Change(path, clause, "wording", old, new)
+        return
     if key.type == "stated:purposes":
         yield from _stated(path, old or (), new or ())
         return
@@ -163,43 +163,17 @@ def _leaf(path: KeyPath, old: Any, new: Any, key: Key) -> Iterator[Change]:
     if letter in "wx":
         yield Change(path, clause, _CLASS_OF[letter], old, new)
         return
-    worse = _is_worse(str(path[-1]), path, old, new, letter)
+    if old is not None and new is not None and only_dropping_counts(path, key):
+        yield Change(path, clause, "wording", old, new)
+        return
+    worse = is_worse(path, old, new, letter)
     yield Change(path, clause, _CLASS_OF[letter] if worse else "narrowing", old, new)
-
-
-def _is_worse(name: str, path: KeyPath, old: Any, new: Any, letter: str) -> bool:
-    """Tell whether a change goes towards less protection; where nothing tells, it counts as worse."""
-    if "fires" in path:
-        name = "fires"
-    if isinstance(old, Period) or isinstance(new, Period):
-        return _longer(path, old, new)
-    if isinstance(old, bool) or isinstance(new, bool):
-        return (new is not True) if name in _WORSE_WHEN_NO else new is True
-    if isinstance(old, int) or isinstance(new, int):
-        smaller = (new or 0) < (old or 0)
-        return smaller if name in _WORSE_WHEN_SMALLER else not smaller
-    order = _ORDER.get(name)
-    if order is not None and (old in order or new in order):
-        first = order.index(old) if old in order else 0
-        second = order.index(new) if new in order else 0
-        return second > first
-    if old is None:
-        return letter != "p"
-    return True
-
-
-def _longer(path: KeyPath, old: Any, new: Any) -> bool:
-    if "notice_period" in path:
-        old, new = new, old
-    before = old.rough_days() if isinstance(old, Period) else 0 if "notice_period" in path else 10**6
-    after = new.rough_days() if isinstance(new, Period) else 0 if "notice_period" in path else 10**6
-    return after > before
 
 
 def _stated(path: KeyPath, old: tuple[Any, ...], new: tuple[Any, ...]) -> Iterator[Change]:
     """Compare the purposes of a situation; an act that reaches further is beyond."""
     before, after = dict(old), dict(new)
-    order = _ORDER["act"]
+    order = ACTS
     for name in dict.fromkeys((*before, *after)):
         at = (*path, name)
         if name not in before:
@@ -257,27 +231,26 @@ def _collected(path: KeyPath, old: Mapping[str, Any], new: Mapping[str, Any]) ->
 
 
 def _lists(path: KeyPath, key: Key, old: Any, new: Any) -> Iterator[Change]:
-    name = str(path[-1])
-    if name == "uses" and (old is None or new is None):
-        yield Change(path, clause_id(path), "beyond" if new is None else "narrowing", old, new)
+    name, clause, worst = str(path[-1]), clause_id(path), _CLASS_OF[key.worse]
+    if old is None or new is None:
+        unbounded = name == "uses" or (path[0] == "recipients" and name == "fields")
+        if unbounded or (path[0] == "retention" and path[1] == "rules"):
+            # left out it means everything; for a rule of retention nothing tells which of the two keeps longer
+            worse = new is None or path[0] == "retention"
+            yield Change(path, clause, worst if worse else "narrowing", old, new)
+            return
+    old, new = (() if value in (None, "none") else value for value in (old, new))
+    if not isinstance(old, tuple) or not isinstance(new, tuple):
+        wider = not isinstance(new, tuple)
+        worse = not wider if worse_when_fewer(path) else wider
+        yield Change(path, clause, worst if worse else "narrowing", old, new)
         return
-    if (not isinstance(old, tuple) and old is not None) or (not isinstance(new, tuple) and new is not None):
-        wider = not isinstance(new, tuple) and new not in {"none", None}
-        if name == "applies_to":
-            wider = not wider
-        yield Change(path, clause_id(path), _CLASS_OF[key.worse] if wider else "narrowing", old, new)
-        return
-    before, after = old or (), new or ()
-    gained = [item for item in after if item not in before]
-    lost = [item for item in before if item not in after]
-    worse, better = (lost, gained) if name in _WORSE_WHEN_FEWER else (gained, lost)
-    if path[0] == "collection" and path[1] == "never":
-        worse, better = better, worse
-    for item in worse:
+    gained = [item for item in new if item not in old]
+    lost = [item for item in old if item not in new]
+    worse_ones = lost if worse_when_fewer(path) else gained
+    for item in sorted((*gained, *lost), key=lambda item: item not in worse_ones):
         at = (*path, str(item))
-        yield Change(at, clause_id(at), _CLASS_OF[key.worse], *((None, item) if item in gained else (item, None)))
-    for item in better:
-        at = (*path, str(item))
-        yield Change(at, clause_id(at), "narrowing", *((None, item) if item in gained else (item, None)))
+        values = (None, item) if item in gained else (item, None)
+        yield Change(at, clause_id(at), worst if item in worse_ones else "narrowing", *values)
     if not gained and not lost:
-        yield Change(path, clause_id(path), "wording", old, new)
+        yield Change(path, clause, "wording", old, new)

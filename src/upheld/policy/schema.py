@@ -296,7 +296,7 @@ def _first(node: Node) -> Node:
     return node.items[0] if isinstance(node, Seq) else node
 
 
-_RESOLVER = yaml.resolver.Resolver()
+_RESOLVER: Any = yaml.resolver.Resolver()
 _GUESSES: Mapping[str, str] = {
     "tag:yaml.org,2002:bool": "boolean", "tag:yaml.org,2002:int": "number", "tag:yaml.org,2002:float": "number",
     "tag:yaml.org,2002:timestamp": "date", "tag:yaml.org,2002:null": "null",
