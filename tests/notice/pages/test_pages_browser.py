@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 
 pytestmark = pytest.mark.browser
@@ -61,9 +63,7 @@ def test_tables_are_cards_on_a_narrow_screen(site, page) -> None:
     page.set_viewport_size({"width": 320, "height": 800})
     page.goto(f"{site}/privacy/en")
     boxes = [cell.bounding_box() for cell in page.locator("[data-situation=event] > *").all()]
-    assert all(
-        below["y"] >= above["y"] + above["height"] - 1 for above, below in zip(boxes, boxes[1:], strict=False)
-    )
+    assert all(below["y"] >= above["y"] + above["height"] - 1 for above, below in pairwise(boxes))
     assert (
         page.locator("[data-situation=event] td").first.evaluate(
             "e => getComputedStyle(e, '::before').content"
