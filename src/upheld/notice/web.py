@@ -167,7 +167,7 @@ class NoticePages:
         """Draw one situation; raises Refusal `situation_unknown`."""
         policy = turn.published.policy
         if name not in policy.situations:
-            raise Refusal("situation_unknown", "collection.situations")
+            raise Refusal("situation_unknown", "collection")
         found = policy.situations[name]
         channel = policy.channels.get(found.channel)
         form = f"/forms/{name}" if channel and channel.how == "form" else ""

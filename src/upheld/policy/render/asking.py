@@ -77,7 +77,10 @@ def _offered(ink: Ink, kind: Right, regime: str) -> Cell:
 
 
 def _fee(ink: Ink) -> Facts:
-    """Clause: rights.fee (APPI 32(1)(iii), 38)."""
+    """Say what a request costs: the total people pay, and the amount before tax.
+
+    Clause: rights.fee (APPI 32(1)(iii), 38)
+    """
     total, net = ink.fee_amounts()
     regime = ink.words.regime((ink.policy.rights.fee or {}).get("regime", ""))
     names = say_all(ink, ink.fee_rights)

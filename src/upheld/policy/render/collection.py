@@ -22,7 +22,7 @@ def blocks(ink: Ink) -> tuple[Block, ...]:
 def situations(ink: Ink, only: str | None = None) -> Table:
     """Give one row for each situation, or for one.
 
-    Clause: collection.situations (APPI 17(1), GDPR 13(1)(c))
+    Clause: collection (APPI 17(1), GDPR 13(1)(c))
     """
     say = ink.words.say
     heads = tuple(say("collection", key) for key in ("situation", "fields", "purposes", "more"))

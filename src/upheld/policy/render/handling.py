@@ -17,7 +17,10 @@ def basis(ink: Ink) -> tuple[Block, ...]:
 
 
 def _bases(ink: Ink) -> Items:
-    """Clause: basis.bases (GDPR 13(1)(c), 13(1)(d))."""
+    """List the bases, each with its closed list of interests.
+
+    Clause: basis (GDPR 13(1)(c), 13(1)(d))
+    """
     return Items(
         ink.words.say("basis", "caption"),
         tuple(_one_basis(ink, item) for item in ink.policy.bases.values()),
@@ -130,7 +133,7 @@ def kind_name(ink: Ink, kind: str) -> str:
 def security(ink: Ink) -> tuple[Block, ...]:
     """Give the measures.
 
-    Clause: security.measures (APPI 23, 32(1), GDPR 32)
+    Clause: security (APPI 23, 32(1), GDPR 32)
     """
     return (
         Items(

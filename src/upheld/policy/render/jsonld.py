@@ -44,7 +44,7 @@ _PEOPLE = {"candidate": "dpv:JobApplicant", "customer": "dpv:Customer", "user": 
 def policy_jsonld(policy: CompiledPolicy, base_url: str) -> Node:
     """Give the policy as one JSON-LD document; `base_url` is where it is published, without a slash at the end.
 
-    Clause: mappings
+    Clause: policy (GDPR 30(1))
     """
     maker = _Maker(policy, base_url.rstrip("/"))
     return {

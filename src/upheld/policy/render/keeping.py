@@ -60,7 +60,7 @@ def _situations(ink: Ink, ids: Iterable[str]) -> Cell:
 def ends_of(policy: CompiledPolicy, situation: Situation, field: str) -> tuple[End, ...]:
     """Give the clocks of one field of a situation: the narrowest rule, else those of the kind of person.
 
-    Clause: retention.rules
+    Clause: retention (GDPR 13(2)(a))
     """
     best: tuple[int, tuple[End, ...]] | None = None
     for rule in policy.retention.rules:

@@ -54,7 +54,7 @@ def situation(policy: CompiledPolicy, lang: str, law: Law, on: date, name: str) 
     """Give all that concerns one situation: its row, the bases of its purposes, the services behind them.
 
     Raises KeyError for an unknown one.
-    Clause: collection.situations (GDPR 13(1), APPI 21(2))
+    Clause: collection (GDPR 13(1), APPI 21(2))
     """
     ink = _ink(policy, lang, law, on)
     wanted = policy.situations[name].purpose_ids

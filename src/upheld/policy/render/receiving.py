@@ -80,7 +80,7 @@ def operator(ink: Ink, item: Service) -> str:
 def safeguards(ink: Ink, item: Service) -> tuple[Part, ...]:
     """Say for each regime what protects data in each country the service reaches.
 
-    Clause: services.transfer (APPI 28(1), GDPR 13(1)(f), 44)
+    Clause: services (APPI 28(1), GDPR 13(1)(f), 44)
     """
     parts = []
     for regime in ink.regimes:

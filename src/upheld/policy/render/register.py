@@ -16,7 +16,7 @@ def register_rows(policy: CompiledPolicy, lang: str) -> list[dict[str, Any]]:
 
     Each row names ids and, in `lang`, texts; periods are ISO 8601. Raises KeyError for a language the policy
     does not speak.
-    Clause: collection.situations (GDPR 30(1))
+    Clause: collection (GDPR 30(1))
     """
     if lang not in policy.languages:
         raise KeyError(lang)
