@@ -1,0 +1,177 @@
+"""publish, collect, read, audience: the walk of a datum, on the command line."""
+
+from __future__ import annotations
+
+import json
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import click
+
+from upheld.cli_rooms.common import (
+    FOLDER,
+    CouldNotRunError,
+    by_option,
+    data_option,
+    day,
+    format_option,
+    house,
+    load_json,
+    person,
+    reader_of,
+    say_json,
+)
+
+
+@click.command()
+@click.option("--policy", type=FOLDER, default=Path(), envvar="UPHELD_POLICY", help="The policy folder.")
+@click.option("--as-of", type=day, metavar="YYYY-MM-DD", help="The day to check for; today if left out.")
+@data_option
+@format_option
+def publish(policy: Path, as_of: date | None, data: Path, kind: str) -> None:
+    """Put a checked policy folder in force: page, forms and gates switch at one instant.
+
+    Leaves with 1 and the findings where something stops it.
+    """
+    from upheld.amendment import publish as put
+
+    if not policy.is_dir():
+        raise CouldNotRunError(f"there is no folder {policy}")
+    with house(data, begin=True) as opened:
+        done = put(opened, policy, as_of=as_of)
+        published = done.published
+    if kind == "json":
+        say_json({
+            "version": published.version,
+            "promise": published.policy.promise_hash,
+            "kind": done.kind,
+            "class": done.diff_class,
+            "effective_from": published.effective_from.isoformat(timespec="seconds"),
+        })  # fmt: skip
+        return
+    what = {"version": "published", "evidence": "evidence renewed for", "nothing": "unchanged"}[done.kind]
+    click.echo(f"{what} version {published.version} sha256={published.policy.promise_hash}")
+    if done.diff_class:
+        click.echo(f"class    {done.diff_class}")
+    click.echo(f"in force since {published.effective_from.isoformat(timespec='seconds')}")
+
+
+@click.command()
+@click.argument("situation")
+@click.option("--json", "source", required=True, metavar="FILE", help="What is handed in, as for the API; - for stdin.")
+@click.option("--language", default="", help="Language of the act.")
+@click.option("--shown", is_flag=True, help="You showed the person the notice of the situation just now.")
+@click.option("--script", type=int, metavar="NUMBER", help="Staff number of who told the purposes aloud.")
+@data_option
+@format_option
+def collect(
+    situation: str, source: str, language: str, shown: bool, script: int | None, data: Path, kind: str
+) -> None:
+    """Store what a person gave in SITUATION, through the same gate as the form.
+
+    The JSON has `fields` and may have `country`, `consents`, `subtype`, `relation`, `visitor`, `notice_receipt`.
+    """
+    from upheld.collection import actions
+    from upheld.collection.model import Script, Submission
+
+    told = load_json(source)
+    if not isinstance(told, dict) or not isinstance(told.get("fields"), dict):
+        raise CouldNotRunError(f"{source} has no member `fields`")
+    with house(data) as opened:
+        policy = opened.in_force().policy
+        handed = Submission(
+            fields=told["fields"],
+            country=str(told.get("country", "")),
+            subtype=str(told.get("subtype", "")),
+            consents=tuple(told.get("consents", ())),
+            lang=language or told.get("language"),
+            visitor=str(told.get("visitor", "")),
+            relation=str(told.get("relation", "")),
+        )
+        receipt = told.get("notice_receipt")
+        if shown and receipt is None and situation in policy.situations:
+            receipt = _show(opened, situation, handed.lang)
+        if script is not None:
+            reader_of(opened, script)
+        spoken = Script(policy.version, f"staff:{script}") if script is not None else None
+        done = actions.collect(
+            opened, situation, handed, notice_receipt=receipt, script=spoken, idempotency_key=told.get("idempotency_key")
+        )
+    answer = done.answer()
+    say_json(answer) if kind == "json" else _lines(answer)
+
+
+def _show(opened: Any, situation: str, lang: str | None) -> str:
+    """Make the receipt of a notice that the caller says was shown now; printed on stderr, so that it can be shown."""
+    published = opened.in_force()
+    policy = published.policy
+    spoken = lang if lang in policy.languages else policy.languages[0]
+    found = policy.situations[situation]
+    for stated in found.purposes:
+        click.echo(f"{stated.purpose}  {policy.purposes[stated.purpose].text.get(spoken, '')}", err=True)
+    return str(opened.notices.receipt(opened.notices.snapshot_of(published, opened.law, found, spoken)))
+
+
+def _lines(answer: dict[str, Any]) -> None:
+    for name, value in answer.items():
+        click.echo(f"{name:<15} {value}")
+
+
+@click.command()
+@click.option("--purpose", required=True, help="Purpose the data is read for.")
+@click.option("--field", "fields", multiple=True, help="A field; several times. All the purpose may use if left out.")
+@click.option("--email", default="", help="E-mail address of the person.")
+@click.option("--subject", default="", help="Number of the person in the store.")
+@click.option("--record", default="", help="One record only.")
+@click.option("--contract", default="", help="The contract the use is for.")
+@by_option
+@data_option
+@format_option
+def read(
+    purpose: str, fields: tuple[str, ...], email: str, subject: str, record: str, contract: str, by: int, data: Path,
+    kind: str,
+) -> None:  # fmt: skip
+    """Read fields of one person for a purpose, as a member of staff; each read is an entry of the ledger."""
+    from upheld.security import actions
+    from upheld.security.web import reading_said
+
+    ref, identifier = person(email, subject)
+    with house(data) as opened:
+        found = actions.read(
+            opened,
+            reader_of(opened, by),
+            subject=ref,
+            identifier=identifier,
+            purpose=purpose,
+            fields=fields,
+            record=record,
+            contract_id=contract,
+        )
+    if kind == "json":
+        say_json(reading_said(found))
+        return
+    for one in found.records:
+        click.echo(f"{one.situation}  version {one.policy_version}  {one.collected_at.isoformat(timespec='seconds')}")
+        for name, value in one.fields.items():
+            click.echo(f"  {name:<14} {value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)}")
+
+
+@click.command()
+@click.option("--purpose", required=True, help="Purpose of the audience.")
+@click.option("--situation", "situations", multiple=True, help="Only these situations; several times.")
+@click.option("--channel", type=click.Choice(["email"]), default=None, help="Only who can be met this way.")
+@click.option("--group", type=click.Choice(["month", "situation", "origin"]), default=None, help="Totals by this.")
+@by_option
+@data_option
+def audience(
+    purpose: str, situations: tuple[str, ...], channel: str | None, group: str | None, by: int, data: Path
+) -> None:
+    """List who may be met for a purpose, one JSON object a line; the first line is the summary."""
+    from upheld.security.audience import Wanted
+    from upheld.security.audience import audience as ask
+
+    with house(data) as opened:
+        lines = ask(opened, reader_of(opened, by), Wanted(purpose, situations, channel or "", group or ""))
+        for line in lines:
+            click.echo(json.dumps(line, ensure_ascii=False))
