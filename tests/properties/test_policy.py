@@ -254,4 +254,4 @@ def test_no_finding_cites_a_law_that_is_not_listed(seed: int, packs: set[str]) -
 
 def _reach(packs: set[str]) -> dict[str, Any]:
     regimes = {load_law().packs[pack].regime for pack in packs}
-    return {regime: "everyone" for regime in sorted(regimes)} or {"jp": "everyone"}
+    return dict.fromkeys(sorted(regimes), "everyone") or {"jp": "everyone"}

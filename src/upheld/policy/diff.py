@@ -150,7 +150,7 @@ def _leaf(path: KeyPath, old: Any, new: Any, key: Key) -> Iterator[Change]:
     if letter == "-" or path[-1] == "was":
         return
     clause = clause_id(path)
-    old, new = (default(key) if value is None else value for value in (old, new))
+    old, new = (default(key) if value is None or _nobody(key, value) else value for value in (old, new))
     if old == new:
         yield Change(path, clause, "wording", old, new)
         return
@@ -212,7 +212,7 @@ def _levels(path: KeyPath, old: Mapping[str, Any], new: Mapping[str, Any]) -> It
     for right in dict.fromkeys((*before, *after)):
         a, b = before.get(right), after.get(right)
         if a != b:
-            worse = a is not None and b is not None and b > a
+            worse = b is None or (a is not None and b > a)
             words = tuple(None if place is None else _LEVELS[place] for place in (a, b))
             yield Change((*path, right), clause_id(path), "less_protection" if worse else "narrowing", *words)
 
@@ -230,6 +230,10 @@ def _collected(path: KeyPath, old: Mapping[str, Any], new: Mapping[str, Any]) ->
         yield Change(at, clause_id(at), diff_class, a, b)
 
 
+def _nobody(key: Key, value: Any) -> bool:
+    return key.type.endswith(" or none") and value == "none"
+
+
 def _lists(path: KeyPath, key: Key, old: Any, new: Any) -> Iterator[Change]:
     name, clause, worst = str(path[-1]), clause_id(path), _CLASS_OF[key.worse]
     if old is None or new is None:
@@ -239,7 +243,7 @@ def _lists(path: KeyPath, key: Key, old: Any, new: Any) -> Iterator[Change]:
             worse = new is None or path[0] == "retention"
             yield Change(path, clause, worst if worse else "narrowing", old, new)
             return
-    old, new = (() if value in (None, "none") else value for value in (old, new))
+    old, new = (() if value is None else value for value in (old, new))
     if not isinstance(old, tuple) or not isinstance(new, tuple):
         wider = not isinstance(new, tuple)
         worse = not wider if worse_when_fewer(path) else wider

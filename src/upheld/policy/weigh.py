@@ -44,6 +44,8 @@ _FOREVER = 10.0**6
 
 def default(key: Key) -> Any:
     """Give what a key means where it is not written, or None where that is no single value."""
+    if key.type.endswith(" or none"):
+        return ()
     if key.type == "yn":
         return {"yes": True, "no": False}.get(key.absent)
     if key.type == "int":
@@ -78,7 +80,8 @@ def is_worse(path: KeyPath, old: Any, new: Any, letter: str) -> bool:
         return smaller if name in _WORSE_WHEN_SMALLER else not smaller
     order = _ORDER.get(name)
     if order is not None and (old in order or new in order):
-        first, second = (order.index(word) if word in order else 0 for word in (old, new))
+        unsaid = len(order) if letter == "p" else -1
+        first, second = (order.index(word) if word in order else unsaid for word in (old, new))
         return second > first
     if name in _WORSE_WHEN_SET:
         return new is not None
