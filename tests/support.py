@@ -97,9 +97,7 @@ class Site:
 
     policy: Path | None = REFERENCE
     now: datetime = NOW
-    guard: Any = None
     folder: Path | None = None
-    dev: bool = False
     clock: FixedClock = field(init=False)
     house: House = field(init=False)
     url: str = field(init=False, default="")
@@ -121,7 +119,7 @@ class Site:
         self.house = open_house(self.folder, self.clock, Ids(self.clock))
         if self.policy is not None:
             publish(self.house, self.policy)
-        settings = Settings(self.folder, self.clock, guard=self.guard, dev=self.dev)
+        settings = Settings(self.folder, self.clock)
         self.app = create_app(settings, self.house)
         listener = socket.socket()
         listener.bind(("127.0.0.1", 0))

@@ -3,30 +3,36 @@
 from __future__ import annotations
 
 import contextlib
-import inspect
 import logging
 import threading
 from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
-from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 from litestar import Litestar, Response, get, post
 
 from upheld.amendment import note_effective
+from upheld.basis import actions as basis
+from upheld.basis import web as basis_web
+from upheld.collection import web as collection_web
 from upheld.db import Clock, Ids, SystemClock
 from upheld.ledger import LedgerError
 from upheld.ledger.reading import leaf_of
 from upheld.notice import House, Notices, Once, Shelf
+from upheld.notice import web as notice_web
 from upheld.notice.guard import Guard
 from upheld.policy.decide import decide
 from upheld.policy.law import load_law
 from upheld.records import open_holdings
 from upheld.records.cipher import derive
+from upheld.retention import actions as retention
+from upheld.retention import web as retention_web
+from upheld.rights import actions as rights
+from upheld.rights import web as rights_web
+from upheld.security import web as security_web
+from upheld.security.guard import KeyGuard
 from upheld.web.headers import speak_for
 from upheld.web.pages import AnyRequest, Frame, Pages
 from upheld.web.refusals import Refusal
@@ -36,11 +42,8 @@ from upheld.web.wire import Closed
 
 log = logging.getLogger("upheld.app")
 
-ROOMS = (
-    "notice", "collection", "cookies", "basis", "security", "transfers", "services", "retention", "rights", "contact",
-    "amendment",
-)  # fmt: skip
-"""The rooms in the order of the policy; a lower one never knows a higher one."""
+WITH_PAGES = ("notice", "collection", "basis", "security", "rights")
+"""Rooms with templates, words or styles of their own."""
 
 PLACING_SECONDS = 0.25
 """How long entries may gather before they are given positions; the promise is one second."""
@@ -48,14 +51,12 @@ PLACING_SECONDS = 0.25
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """How one installation runs. `origin` names its ledger when it is begun; `guard` replaces the API's own."""
+    """How one installation runs; `origin` names its ledger when it is begun."""
 
     data: Path
     clock: Clock = field(default_factory=SystemClock)
     ids: Ids | None = None
-    dev: bool = False
     origin: str | None = None
-    guard: Guard | None = None
 
 
 def open_house(
@@ -67,9 +68,6 @@ def open_house(
     """
     clock = clock or SystemClock()
     ids = ids or Ids(clock)
-    for room in ROOMS:  # before opening, so that all tables are known
-        for part in ("store", "actions"):
-            _part(room, part)
     law = load_law()
     holdings = open_holdings(data, clock, ids, origin=origin)
     key = holdings.ring.meta("instance")
@@ -83,46 +81,26 @@ def open_house(
         notices=Notices(derive(key, "notice"), clock, ids),
         once=Once(derive(key, "once"), clock),
     )
-    for room in ROOMS:
-        listen = getattr(_part(room, "actions"), "subscribe", None)
-        if listen is not None:
-            _call(listen, house=house)
+    for listen in (basis.subscribe, retention.subscribe, rights.subscribe):
+        listen(house)
     return house
-
-
-def _part(room: str, part: str) -> ModuleType | None:
-    """Import a part of a room, or None where the room or the part does not exist."""
-    name = f"upheld.{room}"
-    if find_spec(name) is None or find_spec(f"{name}.{part}") is None:
-        return None
-    return import_module(f"{name}.{part}")
-
-
-def _call(function: Any, **parts: Any) -> Any:
-    """Call a room's function with the parts that it names."""
-    wanted = inspect.signature(function).parameters
-    return function(**{name: value for name, value in parts.items() if name in wanted})
 
 
 def create_app(settings: Settings, house: House | None = None) -> Litestar:
     """Build the application over a data folder, or over a house that is open already; it closes the house at the end."""
     home = house or open_house(settings.data, settings.clock, settings.ids, origin=settings.origin)
-    rooms = tuple(room for room in ROOMS if find_spec(f"upheld.{room}") is not None)
-    pages = Pages(lambda: _frame(home), rooms)
-    handlers: list[Any] = [*_decide(home), *_ledger(home)]
-    parts = {
-        "house": home,
-        "pages": pages,
-        "guard": settings.guard or _guard(home),
-        "shelf": home.shelf,
-        "law": home.law,
-        "clock": home.clock,
-        "dev": settings.dev,
-    }
-    for room in rooms:
-        routes = getattr(_part(room, "web"), "routes", None)
-        if routes is not None:
-            handlers += _call(routes, **parts)
+    pages = Pages(lambda: _frame(home), WITH_PAGES)
+    guard: Guard = KeyGuard(home)
+    handlers = [
+        *notice_web.routes(pages, home.shelf, home.law, home.clock),
+        *collection_web.routes(home, pages, guard),
+        *basis_web.routes(home, pages, guard),
+        *security_web.routes(home, pages),
+        *retention_web.routes(home),
+        *rights_web.routes(home, pages),
+        *_decide(home),
+        *_ledger(home),
+    ]
     return make_app(
         handlers,
         pages,
@@ -130,13 +108,6 @@ def create_app(settings: Settings, house: House | None = None) -> Litestar:
         security=lambda: _security(home),
         lifespan=[_life(home)],
     )
-
-
-def _guard(house: House) -> Guard:
-    """Take the guard of the security room, which knows keys and staff."""
-    from upheld.security.guard import KeyGuard
-
-    return KeyGuard(house)
 
 
 def _frame(house: House) -> Frame:
