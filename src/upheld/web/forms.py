@@ -137,7 +137,7 @@ def entry_for(
         kind = "area"
     return Entry(
         name=datum.id,
-        label=datum.text.get(lang) or next(iter(datum.text.values())),
+        label=_headed(datum.text.get(lang) or next(iter(datum.text.values()))),
         kind=kind,
         value=value,
         hint=hint or (said["leave_out"] if datum.kind == "free_text" else ""),
@@ -148,6 +148,11 @@ def entry_for(
         max=datum.max,
         attrs={"data-field": datum.id},
     )
+
+
+def _headed(text: str) -> str:
+    """Begin a label with a capital where the script has them; inside a sentence the policy's own word stands."""
+    return text[:1].upper() + text[1:]
 
 
 async def read_form(request: Request[Any, Any, Any]) -> Form:
