@@ -1,4 +1,4 @@
-"""Helpers of tests: the real application on loopback over a fresh data folder, and the people of the examples."""
+"""What tests share: the real application on loopback over a fresh data folder, and the people of the examples."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ from upheld.amendment import note_effective
 from upheld.basis import actions as basis
 from upheld.basis import web as basis_web
 from upheld.collection import web as collection_web
-from upheld.db import Clock, Ids, SystemClock
+from upheld.db import Clock, Ids, SystemClock, b64
 from upheld.ledger import LedgerError
 from upheld.ledger.reading import leaf_of
 from upheld.notice import House, Notices, Once, Shelf
@@ -248,7 +248,7 @@ def _ledger(house: House) -> Iterable[Any]:
         return {
             "n": n,
             "leaf": leaf_of(entry).decode(),
-            "proof": [step.hex() for step in steps],
+            "proof": [b64(step) for step in steps],
             "checkpoint": signed.note,
         }
 
