@@ -8,11 +8,12 @@ import sys
 import time
 from collections.abc import Callable
 from datetime import UTC, date, datetime
-from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+
+from upheld.cli_kit import CouldNotRunError, shipped_policy
 
 if TYPE_CHECKING:
     from upheld.policy.compile import Compiled
@@ -26,12 +27,6 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 _FOLDER = click.Path(path_type=Path)
 _LANGUAGE = click.Choice(["en", "ja"])
-
-
-class CouldNotRunError(click.ClickException):
-    """The command could not run: a folder, a code or an option is not what it takes."""
-
-    exit_code = 2
 
 
 def day(written: str) -> date:
@@ -332,15 +327,6 @@ def init(folder: Path) -> None:
         f"        upheld decide --policy {where} --matrix\n"
         f"        upheld explain PP107"
     )
-
-
-def shipped_policy(name: str) -> Path:
-    """Find a policy that ships with upheld: beside the package where it was installed, in `policies/` of a clone."""
-    package = Path(str(resources.files("upheld")))
-    for path in (package / name, package.parents[1] / "policies" / name):
-        if path.is_dir():
-            return path
-    raise CouldNotRunError(f"the policy {name} is missing from this installation")
 
 
 @click.command()

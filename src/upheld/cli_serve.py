@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from upheld.cli_check import CouldNotRunError, shipped_policy
+from upheld.cli_kit import CouldNotRunError, shipped_policy
 
 if TYPE_CHECKING:
     from upheld.notice import House

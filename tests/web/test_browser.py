@@ -193,13 +193,16 @@ def test_forced_colours_keep_the_shapes(browser: Any, specimen: str) -> None:
 
 
 def test_print_leaves_out_what_paper_cannot_do(page: Any, specimen: str) -> None:
-    """Printed, a page has no navigation and no buttons, and links show their addresses."""
+    """Printed, a page has no navigation and no buttons; links that lead elsewhere show their addresses."""
     page.goto(f"{specimen}/specimen?lang=ja")
     page.emulate_media(media="print")
     for what in (".langs", ".foot nav", "#form button.main", ".contents", ".skip"):
         assert not page.locator(what).first.is_visible(), what
+    page.evaluate("document.querySelector('.box a').href = 'https://www.example.com/elsewhere'")
     after = "getComputedStyle(document.querySelector('.box a'), '::after').content"
-    assert "/done" in page.evaluate(after)
+    assert "https://www.example.com/elsewhere" in page.evaluate(after)
+    page.evaluate("document.querySelector('.box a').setAttribute('href', '/done')")
+    assert page.evaluate(after) == "none"
 
 
 def test_japanese_is_set_as_japanese(page: Any, specimen: str) -> None:
