@@ -66,6 +66,7 @@ def demo(data: Path, port: int) -> None:
     def told() -> None:
         if fresh:
             scene.walk(base, house, key, click.echo)
+            scene.rehearse(shipped_policy("primenumber"), click.echo)
             click.echo(f"\nAPI key   {key}\n          of Sato, role sales; shown this once")
         click.echo("")
         rows = scene.addresses(base, house)

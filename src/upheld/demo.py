@@ -7,14 +7,25 @@ The people are invented and live at example domains.
 from __future__ import annotations
 
 import json
+import tempfile
 import urllib.error
 import urllib.request
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from pathlib import Path
 from typing import Any
 
+from upheld.amendment import publish
+from upheld.app import open_house
+from upheld.collection.actions import collect
+from upheld.collection.model import Submission
+from upheld.db import FixedClock, SystemClock
 from upheld.notice import House
+from upheld.retention import apply, end_relation
+from upheld.retention import plan as planned
+from upheld.rights import actions as rights
 from upheld.security import keys, staff
 
 Say = Callable[[str], None]
@@ -135,8 +146,50 @@ def walk(base: str, house: House, key: str, say: Say) -> None:
     status, lines = visit.ask("POST", "/api/v1/audience", {"purpose": "announce"}, key)
     people = max(0, len(lines) - 1) if isinstance(lines, list) else 0
     say(f"audience  announce: {people} people may be written to" if status == 200 else f"audience  {status}")
+    _erase(visit, house, taken[1][1].get("subject", ""), key, say)
+    house.settle()
     finding = house.ledger.verify()
     say(f"ledger    {house.ledger.health().size} entries, {'verified' if not finding else finding[0].code}")
+
+
+def _erase(visit: Visit, house: House, subject: str, key: str, say: Say) -> None:
+    """Ask for one person's erasure, approve it as staff do on the command line, and look for the person again."""
+    body = {"right": "erasure", "residence": "DE", "subject": subject, "language": "en"}
+    status, made = visit.ask("POST", "/api/v1/requests", body)
+    if status != 201:
+        say(f"request   erasure: {status} {_code(made)}")
+        return
+    number = made["number"]
+    rights.identify(house, number, by=104)
+    rights.approve(house, number, by=104)
+    done = rights.get(house, number)
+    status, answer = visit.ask(
+        "POST", "/api/v1/read", {"subject": subject, "purpose": "analyse", "fields": ["email"]}, key
+    )
+    say(f"request   {number} erasure, by {made['due']}: {done.state}; read again: {status} {_code(answer)}")
+
+
+def rehearse(folder: Path, say: Say) -> None:
+    """Let three years pass in a store of its own, with the clock turned, and sweep what is due."""
+    with tempfile.TemporaryDirectory(prefix="upheld-rehearsal-") as place:
+        clock = FixedClock(datetime(2023, 4, 3, 1, tzinfo=UTC))
+        house = open_house(Path(place), clock)
+        try:
+            publish(house, folder, as_of=SystemClock().now().date())
+            published = house.in_force()
+            situation = published.policy.situations["contract"]
+            shown = house.notices.receipt(house.notices.snapshot_of(published, house.law, situation, "en"))
+            handed = Submission(fields=dict(_OLIVER), country="GB", lang="en", relation="C-9")
+            collect(house, "contract", handed, notice_receipt=shown)
+            end_relation(house, "contract", "C-9", date(2023, 4, 30), actor="svc:demo")
+            for day in (date(2026, 4, 30), date(2026, 5, 1)):
+                clock.set(datetime(day.year, day.month, day.day, 3, tzinfo=UTC))
+                plan = planned(house)
+                say(f"retention contract ended 2023-04-30, clock turned to {day}: {plan.deletes} due")
+            swept = apply(house, plan, plan.deletes)
+            say(f"          swept: {swept.records} records gone, {swept.kept_by_law} cut to what tax law keeps for its own purpose")
+        finally:
+            house.close()
 
 
 def _code(answer: Any) -> str:
