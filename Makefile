@@ -13,9 +13,9 @@ help:            ## what can be asked for
 
 setup: .stamps/core  ## build .venv with what upheld itself needs
 
-.stamps/core: requirements/pdf.txt pyproject.toml
+.stamps/core: requirements/run.txt pyproject.toml
 	sh scripts/venv.sh $(PYTHON) $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/pdf.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/run.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@mkdir -p .stamps && touch $@
 
@@ -60,9 +60,9 @@ docs: .stamps/test   ## write the generated reference pages again
 	$(BIN)/python scripts/docs.py
 
 lock:            ## pin requirements again, with hashes and without addresses (needs uv)
-	for name in core pdf test; do \
+	for name in core run test; do \
 	  uv pip compile -q --upgrade --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
-	    --no-header requirements/$$name.in -o requirements/$$name.txt; done
+	    --no-header --allow-unsafe requirements/$$name.in -o requirements/$$name.txt; done
 
 clean:
 	rm -rf $(VENV) .stamps build data .mypy_cache .ruff_cache .pytest_cache .hypothesis

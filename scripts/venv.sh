@@ -15,4 +15,3 @@ if ! "$python" -c 'import ensurepip' 2>/dev/null; then
   fi
 fi
 "$python" -m venv "$venv"
-"$venv/bin/python" -c 'import setuptools' 2>/dev/null || "$venv/bin/python" -m pip install --quiet setuptools
