@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from tests.support import HANAKO, REFERENCE, Site, add_evidence, copy_policy, edit
 
+from tests.support import HANAKO, REFERENCE, Site, add_evidence, copy_policy, edit
 from upheld.amendment import PublicationStoppedError, StatutoryProcedureError, note_effective
 from upheld.db import UpheldError
 

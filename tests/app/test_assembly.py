@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.support import HANAKO, LENA, Site, copy_policy, edit
 
+from tests.support import HANAKO, LENA, Site, copy_policy, edit
 from upheld.db import unb64
 from upheld.ledger import open_note
 from upheld.ledger.tree import leaf_hash, verify_inclusion

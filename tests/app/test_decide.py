@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+
 from tests.support import HANAKO, KENJI, V1, VISITOR, Site, Staff
 
 EVERYBODY = Staff("EVERYBODY", 9, ("sales", "support", "marketing", "operations", "hr", "accounting", "privacy_office"))

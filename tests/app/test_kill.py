@@ -16,8 +16,8 @@ from pathlib import Path
 
 import httpx
 import pytest
-from tests.support import REFERENCE
 
+from tests.support import REFERENCE
 from upheld.app import open_house
 from upheld.db import unb64
 

@@ -6,8 +6,8 @@ import json
 from typing import Any
 
 import pytest
-from tests.support import HANAKO, LENA, OLIVER, SATO, Site
 
+from tests.support import HANAKO, LENA, OLIVER, SATO, Site
 from upheld.db import unb64
 from upheld.ledger import verify_receipt
 

@@ -8,8 +8,8 @@ from datetime import date
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.support import REFERENCE
 
+from tests.support import REFERENCE
 from upheld.basis import MARKS, Ground, Refused, check_basis, check_standing, mark_key
 from upheld.policy.compile import compile_policy
 from upheld.policy.law import load_law

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from tests.support import HANAKO, LENA, Site, copy_policy, edit
 
 FIELDS = ("name", "email", "phone", "occupation", "job_title", "company")

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from tests.support import (
     GOOD,
     HANAKO,
@@ -19,7 +20,6 @@ from tests.support import (
     copy_policy,
     edit,
 )
-
 from upheld.policy.model import CompiledPolicy
 
 SIX = ("name", "email", "phone", "occupation", "job_title", "company")

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.support import KENJI, NOW, REFERENCE
 
+from tests.support import KENJI, NOW, REFERENCE
 from upheld.collection import Submission, admit, origin_of
 from upheld.collection.rules import identifiers, relation_kind, starts
 from upheld.collection.screen import hints_at_special_care

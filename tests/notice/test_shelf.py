@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.support import NOW, REFERENCE, copy_policy, edit
 
+from tests.support import NOW, REFERENCE, copy_policy, edit
 from upheld.amendment import publish
 from upheld.app import open_house
 from upheld.db import FixedClock, Ids
