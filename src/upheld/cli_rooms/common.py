@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import sys
 from collections.abc import Callable, Iterator
 from datetime import date
 from pathlib import Path
@@ -92,7 +93,7 @@ def reader_of(opened: House, number: int) -> Reader:
 def load_json(source: str) -> Any:
     """Read JSON from a file, or from standard input for `-`."""
     try:
-        raw = click.get_binary_stream("stdin").read() if source == "-" else Path(source).read_bytes()
+        raw = sys.stdin.buffer.read() if source == "-" else Path(source).read_bytes()
         return json.loads(raw)
     except OSError:
         raise CouldNotRunError(f"{source} cannot be read") from None

@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import yaml
 
@@ -23,6 +24,7 @@ from upheld.policy.keys import Spec
 from upheld.policy.period import Period
 from upheld.policy.source import Folder, Map, Node, Scalar, Seq, key_span, value_span
 
+LONGEST_ID = 40
 ID = re.compile(r"[a-z][a-z0-9_]{0,39}")
 _LANG = re.compile(r"[a-z]{2,3}(-[A-Z][a-z]{3})?(-[A-Z]{2})?")
 _CC = re.compile(r"[A-Z]{2}")
@@ -100,6 +102,8 @@ def _reached(folder: Folder, known: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _closest(word: str, words: Any) -> str:
+    if len(word) > LONGEST_ID:  # no id is longer; comparing would only cost
+        return ""
     found = difflib.get_close_matches(word, sorted(words), n=1, cutoff=0.6)
     return found[0] if found else ""
 
@@ -174,7 +178,18 @@ class _Walker:
             return _ABSENT
         item = spec.item or Spec()
         values = [self.mapping((*path, place), child, item) for place, child in enumerate(node.items)]
+        told: set[str] = set()
+        for place, child in enumerate(node.items):
+            name = child.get("id") if isinstance(child, Map) else None
+            if isinstance(name, Scalar):
+                self.once((*path, place, "id"), name.value, told)
         return tuple(value for value in values if value is not _ABSENT)
+
+    def once(self, path: KeyPath, word: str, told: set[str]) -> None:
+        """Tell a word that stands twice in its list (PP008)."""
+        if word in told:
+            self.typed.add("PP008", path, value=word, detail="twice")
+        told.add(word)
 
     def wrong(self, path: KeyPath, expected: str | tuple[str, ...], node: Node) -> None:
         words = [str(step) for step in path if not isinstance(step, int)]
@@ -198,6 +213,10 @@ class _Walker:
             return self.reference(path, node.value, target)
         read = _SCALARS.get(base)
         value = read(node.value) if read else node.value if node.value in kind.split("/") else None
+        special = _SPECIAL.get((str(path[0]), str(path[-1])))
+        if value is not None and special is not None and not special[0](value):
+            self.wrong(path, special[1], node)
+            return _ABSENT
         if value is None:
             self.wrong(path, _EXPECTED.get(base) or tuple(kind.split("/")), node)
             return _ABSENT
@@ -223,6 +242,9 @@ class _Walker:
             self.wrong(path, _LISTS.get(base, "ids"), node)
             return _ABSENT
         found: list[str] = []
+        told: set[str] = set()
+        if not node.items and path == ("policy", "languages"):
+            self.wrong(path, "list", node)
         for place, item in enumerate(node.items):
             at = (*path, place)
             if not isinstance(item, Scalar) or not item.value:
@@ -231,7 +253,10 @@ class _Walker:
                 base == "areas" and not _AREA.fullmatch(item.value)
             ):
                 self.wrong(at, "country" if base == "ccs" else "areas", item)
+            elif path == ("policy", "languages") and not _LANG.fullmatch(item.value):
+                self.wrong(at, "language", item)
             else:
+                self.once(at, item.value, told)
                 self.guessed(at, item)
                 found.append(self.reference(at, item.value, target) if target else _nfc(item.value))
         return tuple(found)
@@ -242,8 +267,11 @@ class _Walker:
             self.wrong(path, "ids", node)
             return _ABSENT
         found: list[tuple[str, str | None]] = []
+        told: set[str] = set()
         for place, item in enumerate(node.items):
             at = (*path, place)
+            named = item.value if isinstance(item, Scalar) else next(iter(item.entries), "") if isinstance(item, Map) else ""
+            self.once(at, named, told)
             if isinstance(item, Scalar):
                 found.append((self.reference(at, item.value, "purposes"), None))
             elif isinstance(item, Map) and len(item.entries) == 1:
@@ -319,6 +347,25 @@ def _date(text: str) -> date | None:
         return date.fromisoformat(text) if re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", text) else None
     except ValueError:
         return None
+
+
+def _time_zone(text: str) -> bool:
+    try:
+        ZoneInfo(text)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return False
+    return True
+
+
+_MAILBOX = re.compile(r"[^@\s]+@[^@\s]+")
+_SPECIAL: Mapping[tuple[str, str], tuple[Callable[[str], object], str | tuple[str, ...]]] = {
+    ("policy", "timezone"): (_time_zone, "timezone"),
+    ("policy", "format"): ("upheld/1".__eq__, ("upheld/1",)),
+    ("policy", "mailbox"): (_MAILBOX.fullmatch, "mailbox"),
+    ("contact", "mailbox"): (_MAILBOX.fullmatch, "mailbox"),
+    ("rights", "currency"): (re.compile("[A-Z]{3}").fullmatch, "currency"),
+}
+"""Words with a form of their own, by section and key."""
 
 
 def _start(text: str) -> str | None:

@@ -94,7 +94,7 @@ def read_folder(root: Path) -> Folder:
         raise NotADirectoryError(str(root))
     folder = Folder(root)
     for count, path in enumerate(_yaml_files(root)):
-        name = path.relative_to(root).as_posix()
+        name = _shown(path.relative_to(root).as_posix())
         if count == MAX_FILES:
             folder.findings.append(Finding("PP001", (), Span(name, 1, 1, 1, 2), {"detail": "too_many"}))
             break
@@ -108,12 +108,25 @@ def read_folder(root: Path) -> Folder:
 
 
 def _yaml_files(root: Path) -> list[Path]:
-    paths = sorted(p for p in root.rglob("*") if p.suffix in {".yaml", ".yml"} and p.is_file())
-    return [p for p in paths if p.relative_to(root).parts[0] not in {"documents", ".schema"}]
+    """Give what is named like a policy file, readable or not; documents and hidden folders are not searched."""
+    paths = sorted(path for path in root.rglob("*") if path.suffix in {".yaml", ".yml"})
+    return [path for path in paths if not _set_apart(path.relative_to(root).parts)]
+
+
+def _set_apart(parts: tuple[str, ...]) -> bool:
+    return parts[0] == "documents" or any(part.startswith(".") for part in parts)
+
+
+def _shown(name: str) -> str:
+    """Give a file's name so that it can be printed anywhere, whatever bytes it is made of."""
+    text = name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)
 
 
 def _decode(name: str, path: Path) -> str:
     start = Span(name, 1, 1, 1, 2)
+    if not path.is_file():  # a folder, a link to nowhere, a pipe that would never end
+        raise _Unreadable("PP001", start, detail="missing")
     try:
         with path.open("rb") as stream:
             data = stream.read(MAX_BYTES + 1)

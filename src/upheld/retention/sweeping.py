@@ -13,6 +13,7 @@ from upheld.notice import House
 from upheld.records import CLASS_IDENTITY, Erasure
 from upheld.retention.certificate import certificate, places, sent_to
 from upheld.retention.model import Overdue, Swept
+from upheld.retention.rules import HELD
 
 _REASON = "retention_over"
 
@@ -31,6 +32,7 @@ class Sweeper:
         self._version = house.in_force().version
         self._erasures: list[Erasure] = []
         self._sent: list[str] = []
+        self._statutes: set[str] = set()
         self._people = self._records = self._held = self._left = 0
 
     def person(self, subject: bytes, found: Sequence[Overdue]) -> None:
@@ -74,7 +76,8 @@ class Sweeper:
                 opened = house.vault.open_fields(tx, one.record)
                 stays = {name: opened[name] for name in one.cut.kept if name in opened}
                 house.vault.replace_fields(tx, one.record, stays, shred_class=one.cut.shred_class)
-                self._held += 1
+                if one.cut.shred_class.startswith(HELD):
+                    self._statutes.add(one.cut.shred_class.removeprefix(HELD))
             before = {one.record.shred_class for one in cuts}
             alive = {record.shred_class for record in house.vault.records_of(tx, subject)}
             emptied = before - alive - {CLASS_IDENTITY}
@@ -85,6 +88,11 @@ class Sweeper:
                     clause=cuts[0].cut.clause, policy_version=self._version, actor=self._actor,
                 )  # fmt: skip
         self._finish_one(begun)
+        self._held += len(cuts)
+        gone = {one.record.id: set(one.cut.gone) for one in cuts}
+        with house.store.read() as tx:
+            for record in house.vault.records_of(tx, subject):
+                self._left += bool(gone.get(record.id, set()) & set(house.vault.open_fields(tx, record)))
 
     def _finish_one(self, begun: Erasure | None) -> None:
         if begun is not None:
@@ -111,9 +119,12 @@ class Sweeper:
     def finish(self) -> Swept:
         """Write the sweep's own entry and give what was done; a sweep with nothing due writes its entry too."""
         house = self._house
-        proof = places(
-            house, self._erasures, self._sent, seen_before=self._records, seen_after=self._left
-        )
+        touched = self._records + self._held
+        proof = places(house, self._erasures, self._sent, seen_before=touched, seen_after=self._left)
+        proof += [
+            {"place": "store", "state": "held", "why": f"fields that {statute} keeps, readable for it alone"}
+            for statute in sorted(self._statutes)
+        ]
         if not self._erasures:
             proof[0]["state"] = "done" if not self._left else "unanswered"
         reference = f"sweep-{self._on.isoformat()}"

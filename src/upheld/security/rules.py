@@ -148,7 +148,7 @@ def _lock(kept: Kept, ask: Ask, on: date) -> Lock | None:
     Clause: retention.longer_by_law
     """
     for lock in kept.locks:
-        if lock.purpose == ask.purpose and ask.fields and set(ask.fields) <= lock.fields and on <= lock.until:
+        if lock.purpose == ask.purpose and set(ask.fields) <= lock.fields and on <= lock.until:
             return lock
     return None
 

@@ -12,7 +12,7 @@ from upheld.policy.findings import Finding, KeyPath, clause_id, freeze_params
 from upheld.policy.law import Law, Rule
 from upheld.policy.model import CompiledPolicy
 from upheld.policy.schema import Typed
-from upheld.policy.source import key_span, value_span
+from upheld.policy.source import Map, key_span, value_span
 
 
 @dataclass(slots=True)
@@ -78,6 +78,13 @@ class Context:
                 steps.append(step)
                 node = node.get(step) if isinstance(node, Mapping) else None
         return clause_id((path[0], *steps)) if path else "policy"
+
+    def written(self, *path: str) -> bool:
+        """Tell whether a key stands in the folder, even where its value could not be read."""
+        node: Any = self.typed.folder.sections.get(path[0])
+        for step in path[1:]:
+            node = node.get(step) if isinstance(node, Map) else None
+        return node is not None
 
     def value(self, *path: str) -> Any:
         """Give the typed value at a key path, or None."""

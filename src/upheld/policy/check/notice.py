@@ -39,15 +39,15 @@ def notice_points(ctx: Context) -> Iterator[Finding]:
     for situation in ctx.policy.situations.values():
         path = ("collection", "situations", situation.id)
         kind = ctx.policy.retention.kinds.get(situation.subject)
-        if kind is not None and not kind.ends and _starts(ctx, kind.id):
+        if kind is not None and not kind.ends and ctx.value("retention", "subjects", kind.id, "starts") and not _period(ctx, kind.id):
             yield from ctx.say("PP103", (*path, "subject"), situation=situation.id, detail="period")
         if not ctx.policy.contact.mailbox:
             yield from ctx.say("PP103", path, at_key=True, situation=situation.id, detail="rights")
 
 
-def _starts(ctx: Context, kind: str) -> bool:
-    """Tell whether a clock is started; one that nothing starts is PP501, a kind that nobody declares PP007."""
-    return "starts" in (ctx.value("retention", "subjects", kind) or {})
+def _period(ctx: Context, kind: str) -> bool:
+    """Tell whether a period stands there; one that cannot be read is PP005, a clock that nothing starts PP501."""
+    return ctx.written("retention", "subjects", kind, "period")
 
 
 def scripts(ctx: Context) -> Iterator[Finding]:

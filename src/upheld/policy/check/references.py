@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
 
 from upheld.policy import keys
 from upheld.policy.check.context import Context
 from upheld.policy.findings import Finding, clause_id
+from upheld.policy.schema import LONGEST_ID
 
 RESERVED = frozenset({"stated", "everyone", "all", "none", "self", "data"})
 
@@ -31,13 +33,13 @@ _DECLARED = {
 
 def known_ids(ctx: Context) -> Iterator[Finding]:
     """Find words that name nothing (PP007)."""
+    near = cache(lambda kind, word: next(iter(difflib.get_close_matches(word, sorted(_declared(ctx, kind)), n=1)), ""))
     for reference in ctx.typed.references:
         known = _declared(ctx, reference.kind)
         if reference.path[0] == "evidence" and reference.kind == "purposes":
             known = {*known, *(rule.purpose for rule in ctx.policy.retention.longer_by_law)}
         if reference.id not in known and reference.id not in reference.also:
-            found = difflib.get_close_matches(reference.id, sorted(known), n=1)
-            suggestion = found[0] if found else ""
+            suggestion = near(reference.kind, reference.id) if len(reference.id) <= LONGEST_ID else ""
             kind = _KINDS[reference.kind]
             yield from ctx.say("PP007", reference.path, kind=kind, value=reference.id, suggestion=suggestion)
 
@@ -136,4 +138,13 @@ def _collected(item: Mapping[str, Mapping[str, tuple[str, ...]]]) -> Iterator[st
         yield from collect.get(part, ())
 
 
-CHECKS = (known_ids, purposes_of_bases, packs_known, areas_known, reserved_ids)
+def fields_twice(ctx: Context) -> Iterator[Finding]:
+    """Find fields that a situation both asks for and leaves free (PP008)."""
+    for situation in ctx.policy.situations.values():
+        for place, name in enumerate(situation.optional):
+            if name in situation.required:
+                path = ("collection", "situations", situation.id, "collect", "optional", place)
+                yield from ctx.say("PP008", path, value=name, detail="twice")
+
+
+CHECKS = (known_ids, fields_twice, purposes_of_bases, packs_known, areas_known, reserved_ids)

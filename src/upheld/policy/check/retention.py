@@ -16,8 +16,10 @@ def clocks_start(ctx: Context) -> Iterator[Finding]:
     """
     noticed = {situation.subject for situation in ctx.policy.situations.values()}
     for kind in ctx.policy.retention.kinds.values():
-        written = ctx.value("retention", "subjects", kind.id) or {}
-        if kind.ends or ("starts" in written and kind.id in noticed and ctx.rules("notice.points")):
+        at = ("retention", "subjects", kind.id)
+        started, lasts = ctx.written(*at, "starts"), ctx.written(*at, "period")
+        told_there = started and not lasts and kind.id in noticed and ctx.rules("notice.points")
+        if kind.ends or told_there or (started and lasts):  # a word that cannot be read is PP005
             continue
         path = ("retention", "subjects", kind.id)
         yield from ctx.say("PP501", path, at_key=True, clause=f"retention.{kind.id}", subject=kind.id)
