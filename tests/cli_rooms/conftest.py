@@ -70,4 +70,4 @@ class Desk:
 def desk(tmp_path: Path) -> Iterator[Desk]:
     made = Desk(tmp_path / "data", FixedClock(NOW))
     made.run("publish", "--policy", str(REFERENCE))
-    yield made
+    return made

@@ -203,7 +203,7 @@ def test_m98_register_and_ledger_show_it_all(desk: Desk, tmp_path: Path) -> None
     desk.run("ledger", "checkpoint")
     desk.run("ledger", "verify")
     with sqlite3.connect(desk.data / "data" / "data.db") as store:
-        n, entry, b = store.execute("SELECT n, id, b FROM ledger_entry WHERE n = 3").fetchone()
+        _n, entry, b = store.execute("SELECT n, id, b FROM ledger_entry WHERE n = 3").fetchone()
         store.execute("UPDATE ledger_entry SET b = ? WHERE id = ?", (bytes([b[0] ^ 1]) + b[1:], entry))
     store.close()
     found = desk.json("ledger", "verify", code=1)
