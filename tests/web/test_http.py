@@ -70,7 +70,7 @@ def test_the_foot_names_the_version(web: httpx.Client) -> None:
     assert "version 7, in force since" in html
     assert '<time datetime="2026-11-22">22 November 2026</time>' in html
     foot = html.partition("<footer")[2]
-    for address in ("/privacy/en", "/consent/choices?lang=en", "/rights?lang=en", "/privacy/en#contact"):
+    for address in ("/privacy/en", "/rights?lang=en", "/privacy/en#contact"):
         assert f'href="{address}"' in foot
 
 

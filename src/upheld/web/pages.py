@@ -22,7 +22,6 @@ from upheld.web.words import words
 AnyRequest = Request[Any, Any, Any]
 LINKS = (
     ("privacy", "/privacy/{lang}"),
-    ("choices", "/consent/choices"),
     ("rights", "/rights"),
     ("contact", "/privacy/{lang}#contact"),
 )
@@ -50,7 +49,7 @@ class Frame:
     ) -> Frame:
         """Make the frame of a policy in force since a moment (UTC).
 
-        Clause: notice.title
+        Clause: policy.title
         """
         return Frame(
             policy.controller.name, policy.languages, policy.timezone, policy.version, policy.label, since, links
