@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
+from click.testing import CliRunner
 
 from tests.security.conftest import Desk
-from tests.support import HANAKO, LENA, OLIVER
+from tests.support import HANAKO, LENA, OLIVER, copy_policy, edit
+from upheld.cli import cli
 from upheld.security import keys
 
 SIX = ("name", "email", "phone", "occupation", "job_title", "company")
@@ -54,8 +58,13 @@ def test_m26_a_card_lets_a_japanese_person_be_written_to(desk: Desk) -> None:
 
 
 @pytest.mark.row("M23")
-def test_m23_visitors_cannot_be_mailed(desk: Desk) -> None:
-    """Announcing to a browser means on the page: an audience by mail of visitors is empty."""
+def test_m23_visitors_cannot_be_mailed(desk: Desk, tmp_path: Path) -> None:
+    """Announcing to a browser means on the page: an audience by mail is empty, and the policy may say nothing else."""
+    folder = copy_policy(tmp_path / "policy")
+    edit(folder, "02-collection.yaml", "- announce: {act: on_page}", "- announce")
+    shown = CliRunner().invoke(cli, ["check", str(folder), "--format", "concise", "--as-of", "2026-11-22"])
+    assert shown.exit_code == 1
+    assert "PP208" in shown.output
     fields = {"cookie": "c-7f3a", "ip": "203.0.113.7"}
     assert desk.site.send("browsing", fields, visitor="c-7f3a").status_code == 201
     lines = desk.audience("SATO", purpose="announce", situations=["browsing"], channel="email")

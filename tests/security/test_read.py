@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
 from tests.security.conftest import Desk
-from tests.support import HANAKO, KENJI, LENA, OLIVER, Site, copy_policy, edit
+from tests.support import HANAKO, KENJI, LENA, OLIVER, REFERENCE, Site, copy_policy, edit
+from upheld.cli import cli
 from upheld.security import keys, staff
 
 SIX = ("name", "email", "phone", "occupation", "job_title", "company")
@@ -93,8 +95,7 @@ def _contact(desk: Desk, text: str = "見積希望") -> str:
     return str(answer.json()["subject"])
 
 
-@pytest.mark.row("M17")
-def test_m17_special_care_text_waits_for_a_reviewer(desk: Desk) -> None:
+def test_special_care_text_waits_for_a_reviewer(desk: Desk) -> None:
     """A question that tells of an illness is stored and read by nobody but the reviewer."""
     answer = desk.site.send("contact", {**HANAKO.some("name", "email"), "inquiry": "私はがん治療中です"}, country="JP")
     assert answer.status_code == 201
@@ -159,6 +160,11 @@ def test_m34_applications_are_read_by_hr_alone(desk: Desk) -> None:
 @pytest.mark.row("M36")
 def test_m36_purposes_with_a_gap_stay_shut(desk: Desk) -> None:
     """Visa, health, onboarding and in-service answers are stated, lack a field they need, and stay shut."""
+    passport = desk.site.send("candidate", {**KENJI.some("name", "email"), "passport_no": "x"}, country="JP")
+    assert (passport.status_code, passport.json()["code"]) == (422, "field_not_declared")
+    shown = CliRunner().invoke(cli, ["check", str(REFERENCE), "--show-accepted", "--as-of", "2026-11-22"])
+    assert shown.exit_code == 0
+    assert "hire_visa" in shown.output
     subject = desk.site.collect(KENJI, "candidate", "name", "email")["subject"]
     for purpose in ("hire_visa", "hire_health", "hire_onboard"):
         assert desk.code("HR", subject, purpose, "name") == "purpose_gap"

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
 import sqlalchemy as sa
 
+from upheld.db import b64, unb64
 from upheld.notice import House
 from upheld.records import Erasure, Record
 from upheld.retention.actions import kept_of
 from upheld.retention.certificate import certificate, places, sent_to
 from upheld.retention.rules import HELD
+from upheld.rights import store
 from upheld.rights.model import ErasurePlan, Request, Staying
 from upheld.rights.rules import erasure_refused
 from upheld.security.actions import version_of
@@ -71,44 +73,57 @@ def _looks(house: House, tx: sa.Connection, subject: bytes, on: date) -> list[_L
 
 
 def carry_out(house: House, request: Request, *, actor: str) -> dict[str, Any]:
-    """Erase the person of a request and give the certificate.
+    """Erase the person of a request and give the certificate; safe to repeat after a crash in between.
 
     What a statute keeps is sealed anew under a key of its own, readable for that statute only; everything else
     loses its key. Raises SubjectErasingError while another erasure of the person is under way.
     Clause: rights.erasure (GDPR 17, APPI 35(5))
     """
-    subject = request.subject
-    if subject is None:
-        return certificate(house, request.number, (), _nothing(house))
+    begun = dict(request.certificate) if "begun" in request.certificate else None
+    if begun is None:
+        if request.subject is None:
+            return certificate(house, request.number, (), _nothing(house))
+        begun = _begin(house, request, request.subject, actor)
+    done: list[Erasure] = [house.vault.complete(unb64(begun["begun"]))] if begun["begun"] else []
+    left = _left(house, unb64(begun["subject"]))
+    told = places(house, done, begun["sent"], seen_before=begun["found"], seen_after=left)
+    told += [{"place": "store", "state": "held", **held} for held in begun["held"]]
+    return certificate(house, request.number, done, told)
+
+
+def _begin(house: House, request: Request, subject: bytes, actor: str) -> dict[str, Any]:
+    """Fence the person and note with the request what was found, in one transaction: a crash loses neither."""
     sent = sent_to(house, subject)
     with house.store.write() as tx:
         looks = _looks(house, tx, subject, house.today())
         kept = _keep(house, tx, looks)
         classes = {one.record.shred_class for one in looks} - {f"{HELD}{one.id}" for one in kept}
-        begun = house.vault.fence(
-            tx,
-            subject,
-            classes if kept else None,
-            reason=REASON,
-            clause=CLAUSE,
-            policy_version=house.in_force().version,
-            actor=actor,
-            release=True,
-        ) if classes or not kept else None
-    done: list[Erasure] = [house.vault.complete(begun.id)] if begun is not None else []
-    with house.store.read() as tx:
-        left = [one for one in house.vault.records_of(tx, subject) if not one.shred_class.startswith(HELD)]
-    told = places(house, done, sent, seen_before=len(looks), seen_after=len(left))
-    told += [
-        {
-            "place": "store",
-            "state": "held",
-            "why": f"kept by {lock.statute} until {lock.until.isoformat()}, readable for {lock.purpose} only",
-            "fields": sorted(lock.fields),
+        words = {"clause": CLAUSE, "policy_version": house.in_force().version, "actor": actor}
+        begun = None
+        if classes or not kept:
+            going = classes if kept else None
+            begun = house.vault.fence(tx, subject, going, reason=REASON, release=True, **words)
+        noted = {
+            "begun": begun.ref if begun is not None else "",
+            "subject": b64(subject),
+            "found": len(looks),
+            "sent": list(sent),
+            "held": [_held(lock) for lock in kept],
         }
-        for lock in kept
-    ]
-    return certificate(house, request.number, done, told)
+        store.save(tx, replace(request, certificate=noted))
+    return noted
+
+
+def _held(lock: Lock) -> dict[str, Any]:
+    why = f"kept by {lock.statute} until {lock.until.isoformat()}, readable for {lock.purpose} only"
+    return {"why": why, "fields": sorted(lock.fields)}
+
+
+def _left(house: House, subject: bytes) -> int:
+    """Look the person up again: how many records are left that no statute keeps."""
+    with house.store.read() as tx:
+        found = house.vault.records_of(tx, subject)
+    return sum(not one.shred_class.startswith(HELD) for one in found)
 
 
 def _keep(house: House, tx: sa.Connection, looks: list[_Look]) -> list[Lock]:
