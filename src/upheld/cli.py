@@ -29,6 +29,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "audience": ("cli_rooms:audience", "List the people who may be met for a purpose."),
     "plan": ("cli_rooms:plan", "Show what would be erased or changed, and keep it as a plan."),
     "apply": ("cli_rooms:apply", "Carry out a plan, exactly as it was shown."),
+    "relation": ("cli_rooms:relation", "Tell that a contract, an account or an application ended."),
     "request": ("cli_rooms:request", "Handle requests of people: new, list, show, deliver, verify."),
     "ledger": ("cli_rooms:ledger", "Verify and prove what happened."),
     "staff": ("cli_rooms:staff", "Manage who may read, and what they were trained for."),
