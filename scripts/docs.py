@@ -246,7 +246,7 @@ def commands() -> Iterator[tuple[str, click.Command, click.Context]]:
     """Give every command with its full name, groups before what they hold."""
     from upheld.cli import cli
 
-    top = click.Context(cli, info_name="upheld", terminal_width=100)
+    top = click.Context(cli, info_name="upheld", **{**cli.context_settings, "terminal_width": 100})
     yield "upheld", cli, top
     yield from _below(cli, top)
 
@@ -257,7 +257,9 @@ def _below(group: click.Group, ctx: click.Context) -> Iterator[tuple[str, click.
         if command is None:
             message = f"{ctx.command_path} lists {name} and has no such command"
             raise LookupError(message)
-        inner = click.Context(command, parent=ctx, info_name=name, terminal_width=100)
+        inner = click.Context(
+            command, parent=ctx, info_name=name, **{**command.context_settings, "terminal_width": 100}
+        )
         yield inner.command_path, command, inner
         if isinstance(command, click.Group):
             yield from _below(command, inner)
