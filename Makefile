@@ -60,7 +60,7 @@ docs: .stamps/test   ## write the generated reference pages again
 	$(BIN)/python scripts/docs.py
 
 lock:            ## pin requirements again, with hashes and without addresses (needs uv)
-	for name in core run test; do \
+	for name in core run test bench; do \
 	  uv pip compile -q --upgrade --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
 	    --no-header --allow-unsafe requirements/$$name.in -o requirements/$$name.txt; done
 
