@@ -1,5 +1,5 @@
 #!/bin/sh
-# What the tests need beside Python: a browser, CJK fonts, a PDF reader. Nothing is skipped silently.
+# What the tests need beside Python: a browser, CJK fonts, a PDF reader, PostgreSQL. Nothing is skipped silently.
 set -eu
 missing=""
 need() { # package, test
@@ -8,6 +8,7 @@ need() { # package, test
 need chromium 'test -x /usr/bin/chromium'
 need fonts-noto-cjk 'ls /usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc'
 need poppler-utils 'command -v pdfinfo'
+need postgresql 'ls /usr/lib/postgresql/*/bin/initdb'
 [ -z "$missing" ] && exit 0
 if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
   echo "installing:$missing" >&2

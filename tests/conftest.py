@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 import uvicorn
 
+from tests.clusters import begun_on_postgres
+
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 ARGS = [
     "--no-sandbox",
@@ -31,6 +33,27 @@ TAGS = {
 }
 Serve = Callable[[Any], str]
 CheckPage = Callable[..., None]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let the same tests run on either engine: `pytest --engine postgresql`."""
+    parser.addoption("--engine", choices=("sqlite", "postgresql"), default="sqlite", help="where stores lie")
+
+
+@pytest.fixture(scope="session")
+def engine(request: pytest.FixtureRequest) -> str:
+    """Give the engine this run is for."""
+    return str(request.config.getoption("--engine"))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def stores(engine: str) -> Iterator[None]:
+    """On PostgreSQL, let every data folder that a test begins have two schemas of its own."""
+    if engine == "sqlite":
+        yield
+        return
+    with begun_on_postgres():
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -104,7 +104,7 @@ def test_one_action_is_one_transaction(store):
     with store.write(), pytest.raises(RuntimeError), store.write():
         pass
     with store.write(), pytest.raises(RuntimeError):
-        store.truncate_wal()
+        store.tidy()
 
 
 def test_a_store_of_a_newer_release_is_refused(tmp_path):
@@ -123,7 +123,7 @@ def test_deleted_bytes_are_gone_from_every_file(store):
     put(store, 1, "Streng geheim 4711 " * 20)
     with store.write() as tx:
         tx.execute(sa.delete(store.metadata.tables["thing"]))
-    assert store.truncate_wal()
+    assert store.tidy()
     for path in store.path.parent.iterdir():
         assert b"geheim 4711" not in path.read_bytes()
 

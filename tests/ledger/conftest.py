@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from tests.clusters import fresh_schema, placed
 from upheld.db import FixedClock, Ids, Store
 from upheld.ledger import Ledger, Signer
 from upheld.ledger.memory import KeysInMemory
@@ -15,11 +16,11 @@ ORIGIN = "example.com/upheld/ledger/1"
 class Desk:
     """A ledger with its store, clock and keys, which can be opened again."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, where=None):
         self.clock = FixedClock(datetime(2026, 11, 22, tzinfo=UTC))
         self.ids = Ids(self.clock, random.Random(1).randbytes)
         self.keys = KeysInMemory()
-        self.store = Store(folder / "data.db")
+        self.store = Store(where or folder / "data.db")
         self.reopen()
 
     def reopen(self):
@@ -33,12 +34,12 @@ class Desk:
 
     def sql(self, text, *values):
         with self.store.write() as tx:
-            return tx.exec_driver_sql(text, values)
+            return tx.exec_driver_sql(placed(self.store, text), values)
 
 
 @pytest.fixture
-def desk(tmp_path):
-    made = Desk(tmp_path)
+def desk(tmp_path, engine):
+    made = Desk(tmp_path, fresh_schema() if engine == "postgresql" else None)
     yield made
     made.store.close()
 

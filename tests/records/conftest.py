@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from tests.clusters import placed
 from upheld.db import FixedClock, Ids, canonical
 from upheld.records import open_holdings
 
@@ -73,7 +74,7 @@ class House:
     def sql(self, text, *values, store="data"):
         where = self.data if store == "data" else self.held.ring.store
         with where.write() as tx:
-            done = tx.exec_driver_sql(text, values)
+            done = tx.exec_driver_sql(placed(where, text), values)
             return done.fetchall() if done.returns_rows else done.rowcount
 
     def canonical(self, value):

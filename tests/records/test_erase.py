@@ -101,7 +101,7 @@ def test_an_old_copy_of_the_data_opens_nothing_with_todays_keys(house, hanako, l
     neighbour, _ = house.collect(lena)
     house.ledger.integrate()
     (entry,) = house.ledger.about(subject)
-    house.data.truncate_wal()
+    house.data.tidy()
     old = tmp_path / "backup" / "data.db"
     old.parent.mkdir()
     shutil.copy(house.folder / "data" / "data.db", old)

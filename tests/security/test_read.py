@@ -279,7 +279,7 @@ def test_only_a_good_key_reads(desk: Desk) -> None:
 def test_a_key_is_stored_as_a_hash(desk: Desk) -> None:
     """The text of a key stands in no file of the data folder."""
     _, text = keys.make(desk.site.house, label="x", by="staff:1", scopes=("read:analyse",))
-    desk.site.house.store.truncate_wal()
+    desk.site.house.store.tidy()
     assert desk.site.folder is not None
     stored = b"".join(path.read_bytes() for path in desk.site.folder.rglob("*") if path.is_file())
     assert text.rpartition("_")[2].encode() not in stored

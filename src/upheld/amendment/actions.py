@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from upheld.amendment.model import Publication, PublicationStoppedError, StatutoryProcedureError
 from upheld.amendment.rules import effective_from, stopping
+from upheld.db import retried
 from upheld.notice import House, Published
 from upheld.notice import store as shelf_store
 from upheld.policy.compile import Compiled, compile_folder, dump
@@ -60,6 +61,7 @@ def _checked(house: House, folder: Folder, before: Published | None, on: date) -
     return _Draft(folder, outcome.policy, before, outcome, changes)
 
 
+@retried
 def _evidence(house: House, draft: _Draft, before: Published, actor: str) -> Publication:
     """Put today's evidence beside a promise that stays the same."""
     policy = draft.policy
@@ -71,9 +73,11 @@ def _evidence(house: House, draft: _Draft, before: Published, actor: str) -> Pub
         shelf_store.put_text(tx, policy, dump(draft.folder), _documents(draft.folder), now)
         _note(house, tx, draft, "evidence", before.effective_from, actor)
     house.stirred.set()
+    house.shelf.look_again()
     return Publication(_now(house, policy), "evidence", None, draft.changes, draft.outcome.findings)
 
 
+@retried
 def _version(house: House, draft: _Draft, actor: str) -> Publication:
     policy, before = draft.policy, draft.before
     with house.store.write() as tx:
@@ -95,6 +99,7 @@ def _version(house: House, draft: _Draft, actor: str) -> Publication:
         if effective <= now:
             _effective(house, tx, policy.version, effective, actor)
     house.stirred.set()
+    house.shelf.look_again()
     return Publication(
         _now(house, policy), "version", leading(draft.changes), draft.changes, draft.outcome.findings
     )
@@ -121,6 +126,7 @@ def _note(house: House, tx: sa.Connection, draft: _Draft, kind: str, effective: 
     )
 
 
+@retried
 def note_effective(house: House) -> int:
     """Write down each version whose day has come since it was published; gives their number."""
     with house.store.read() as tx:

@@ -11,7 +11,7 @@ from upheld.basis import store
 from upheld.basis.model import ConsentRecord, Standings
 from upheld.basis.rules import consent_terms
 from upheld.collection.actions import receipt_digest
-from upheld.db import b64
+from upheld.db import b64, retried
 from upheld.ledger import Event
 from upheld.notice import Act, House, Shown
 from upheld.notice.rules import judge, sheet
@@ -63,6 +63,7 @@ def standing_of(house: House, tx: sa.Connection, subject: bytes, purpose: str) -
     return found.state if found else None
 
 
+@retried
 def state_choice(
     house: House,
     subject: bytes,

@@ -65,8 +65,9 @@ def house(data: Path, *, begin: bool = False) -> Iterator[House]:
     """
     from upheld.app import open_house
     from upheld.ledger import LedgerError
+    from upheld.records import is_begun
 
-    if not begin and not (data / "data" / "data.db").exists():
+    if not begin and not is_begun(data):
         raise CouldNotRunError(f"there is no data folder {data}; `upheld publish` begins one")
     opened = open_house(data, _clock())
     try:

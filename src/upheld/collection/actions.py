@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from upheld.collection.model import Admission, Collected, Fault, Script, Submission
 from upheld.collection.rules import admit, identifiers, relation_kind, starts
-from upheld.db import b64
+from upheld.db import b64, retried
 from upheld.notice import Act, House, Published, Shown, Snapshot
 from upheld.notice.actions import note_script
 from upheld.notice.rules import judge, surface_of
@@ -122,6 +122,7 @@ def _told(
     return house.notices.snapshot_of(published, house.law, situation, lang or policy.languages[0])
 
 
+@retried
 def _take(house: House, taking: _Taking) -> Collected:
     policy = taking.published.policy
     region = taking.handed.country[:2] or policy.controller.country

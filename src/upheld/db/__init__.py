@@ -7,17 +7,20 @@ Two stores lie apart, `data` and `keys`; no transaction spans both, so the order
 from upheld.db.bytesafe import b64, canonical, lp, parse_canonical, unb64
 from upheld.db.clock import Clock, FixedClock, Ids, SystemClock, uuid7_time
 from upheld.db.crash import crash_point
-from upheld.db.errors import Diagnostic, StoreBusyError, StoreTooNewError, UpheldError
-from upheld.db.store import Store, data_metadata, keys_metadata
+from upheld.db.errors import Diagnostic, StoreBusyError, StoreConflictError, StoreTooNewError, UpheldError
+from upheld.db.hot import Hot
+from upheld.db.store import Store, data_metadata, keys_metadata, retried
 from upheld.db.types import UtcMs
 
 __all__ = [
     "Clock",
     "Diagnostic",
     "FixedClock",
+    "Hot",
     "Ids",
     "Store",
     "StoreBusyError",
+    "StoreConflictError",
     "StoreTooNewError",
     "SystemClock",
     "UpheldError",
@@ -29,6 +32,7 @@ __all__ = [
     "keys_metadata",
     "lp",
     "parse_canonical",
+    "retried",
     "unb64",
     "uuid7_time",
 ]

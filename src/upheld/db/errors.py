@@ -72,3 +72,12 @@ class StoreBusyError(UpheldError):
     clause = "security.technical"
     next_step = "Try again in a second."
     permanent = False
+
+
+class StoreConflictError(UpheldError):
+    """Another transaction was first; nothing was written."""
+
+    code = "busy"
+    clause = "security.technical"
+    next_step = "Try again in a second."
+    permanent = False

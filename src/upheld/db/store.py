@@ -1,18 +1,22 @@
-"""One SQLite file as a store: durable writes one at a time, readers beside them, erased bytes overwritten."""
+"""A store: durable transactions that change it, readers beside them; on one SQLite file or in a PostgreSQL database."""
 
 from __future__ import annotations
 
-import sqlite3
+import functools
+import random
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import ParamSpec, TypeVar
 
 import sqlalchemy as sa
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError
 
-from upheld.db.errors import StoreBusyError, StoreTooNewError
+from upheld.db import postgres, sqlite
+from upheld.db.errors import StoreBusyError, StoreConflictError, StoreTooNewError
+from upheld.db.hot import Hot
 
 data_metadata = sa.MetaData()
 """Tables of the data store; each room adds its own in its `store.py`."""
@@ -31,109 +35,138 @@ for _metadata in (data_metadata, keys_metadata):
         sa.Column("version", sa.Integer, nullable=False),
     )
 
-_PRAGMAS = (
-    "PRAGMA journal_mode=WAL",
-    "PRAGMA synchronous=FULL",
-    "PRAGMA foreign_keys=ON",
-    "PRAGMA secure_delete=ON",
-    "PRAGMA temp_store=MEMORY",
-)
-_BUSY_SECONDS = 10.0
-_TRUNCATE_WAIT_MS = 100
+BUSY_SECONDS = 10.0
+TRIES = 6
+"""How often a transaction that lost against another one is run, the first time included."""
+
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
+
+
+def retried(action: Callable[_P, _R]) -> Callable[_P, _R]:
+    """Run an action again when its transaction lost against another one; nothing of a lost one was stored.
+
+    The action must have no effect outside the stores before its commit. After the last try the
+    StoreConflictError reaches the caller, who is told to try again later.
+    """
+
+    @functools.wraps(action)
+    def run(*args: _P.args, **kwargs: _P.kwargs) -> _R:
+        for attempt in range(1, TRIES):
+            try:
+                return action(*args, **kwargs)
+            except StoreConflictError:
+                time.sleep(random.uniform(0, 0.005 * 2**attempt))  # noqa: S311 - spreads retries, no secret
+        return action(*args, **kwargs)
+
+    return run
 
 
 class Store:
-    """One store in one file: `write()` for a transaction that changes it, `read()` for a still picture.
+    """One store: `write()` for a transaction that changes it, `read()` for a still picture.
 
-    Safe to share between threads. Writers queue inside the process; another process's writer is waited for.
+    `where` is the path of a SQLite file or the URL of a PostgreSQL database. Safe to share between threads and,
+    opened anew, between processes. On SQLite writers queue; on PostgreSQL they run beside each other, and whoever
+    decides about a person first takes that person's row (`Vault.ensure_subject`).
     """
 
     def __init__(
-        self, path: Path, metadata: sa.MetaData = data_metadata, *, busy_seconds: float = _BUSY_SECONDS
+        self, where: Path | str, metadata: sa.MetaData = data_metadata, *, busy_seconds: float = BUSY_SECONDS
     ) -> None:
-        """Open or make the file; raises StoreTooNewError when a newer release wrote it."""
-        self.path = path
+        """Open or begin the store; raises StoreTooNewError when a newer release wrote it."""
         self.metadata = metadata
-        self._busy = busy_seconds
-        self._lock = threading.Lock()
-        self._writer: int | None = None
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self.engine = sa.create_engine(
-            f"sqlite:///{path}",
-            connect_args={"timeout": busy_seconds, "check_same_thread": False},
-            pool_size=8,
-            max_overflow=56,
-        )
-        sa.event.listen(self.engine, "connect", _prepare)
-        sa.event.listen(self.engine, "begin", _begin)
+        self.busy_seconds = busy_seconds
+        self.path = where if isinstance(where, Path) else None
+        self.url = None if isinstance(where, Path) else where
+        self.engine = sqlite.engine(where, busy_seconds) if isinstance(where, Path) else postgres.engine(where)
+        self.dialect = self.engine.dialect.name
         self._writing = self.engine.execution_options(upheld_write=True)
+        self._lock = threading.Lock()
+        self._here = threading.local()
         self._adopt_schema()
 
+    @property
+    def name(self) -> str:
+        """Which of the two stores this is: `data` or `keys`."""
+        return "keys" if self.metadata is keys_metadata else "data"
+
     def _adopt_schema(self) -> None:
-        table = self.metadata.tables["schema_version"]
-        wanted = SCHEMA["keys" if self.metadata is keys_metadata else "data"]
+        for attempt in range(TRIES):
+            try:
+                self._make_tables()
+                break
+            except StoreConflictError:  # another process begins the same store
+                if attempt == TRIES - 1:
+                    raise
+                time.sleep(0.2)
+        if self.path is not None:
+            self.path.chmod(0o600)
+
+    def _make_tables(self) -> None:
+        table, wanted = self.metadata.tables["schema_version"], SCHEMA[self.name]
         with self.write() as tx:
             if sa.inspect(tx).has_table("schema_version"):
                 found = tx.execute(sa.select(table.c.version)).scalar()
                 if found is not None and found > wanted:
                     raise StoreTooNewError(
-                        f"The store {self.path.name} has schema {found}; this release reads up to {wanted}."
+                        f"The {self.name} store has schema {found}; this release reads up to {wanted}."
                     )
             self.metadata.create_all(tx)
             if tx.execute(sa.select(table.c.version)).scalar() is None:
                 tx.execute(sa.insert(table).values(id=1, version=wanted))
-        self.path.chmod(0o600)
 
     @contextmanager
     def write(self) -> Iterator[sa.Connection]:
-        """Run a transaction that takes the write lock at once; commits at the end, rolls back on any error.
+        """Run a transaction; commits at the end, durably, and rolls back on any error.
 
-        Raises StoreBusyError when the lock is not to be had within the busy time, RuntimeError when this thread
+        Raises StoreBusyError when SQLite's write lock is not to be had within the busy time or the server is not
+        reached, StoreConflictError when another transaction won (see `retried`), RuntimeError when this thread
         already writes to this store: one action is one transaction.
         """
-        if self._writer == threading.get_ident():
+        if self.writing_here():
             raise RuntimeError("this thread already holds the store's write transaction")
-        if not self._lock.acquire(timeout=self._busy):
+        single = self.dialect == "sqlite"
+        if single and not self._lock.acquire(timeout=self.busy_seconds):
             raise StoreBusyError
         try:
-            self._writer = threading.get_ident()
-            with self._writing.connect() as tx, _begun(tx):
+            self._here.writing = True
+            with _told(), self._writing.connect() as tx, tx.begin():
                 yield tx
         finally:
-            self._writer = None
-            self._lock.release()
+            self._here.writing = False
+            if single:
+                self._lock.release()
 
     @contextmanager
     def read(self) -> Iterator[sa.Connection]:
         """Run a transaction that sees one state of the store and changes nothing."""
-        with self.engine.connect() as tx, tx.begin() as whole:
+        with _told(), self.engine.connect() as tx, tx.begin() as whole:
             yield tx
             whole.rollback()
 
     def writing_here(self) -> bool:
         """Say whether the calling thread is inside `write()` of this store."""
-        return self._writer == threading.get_ident()
+        return bool(getattr(self._here, "writing", False))
 
-    def raw(self) -> sqlite3.Connection:
+    def hot(self) -> Hot:
         """Open a driver connection with the store's settings, for hot paths; the caller closes it."""
-        connection = sqlite3.connect(
-            self.path, timeout=self._busy, check_same_thread=False, isolation_level=None
-        )
-        _prepare(connection, None)
-        return connection
+        if self.path is not None:
+            return sqlite.SqliteHot(self.path, self.busy_seconds)
+        return postgres.PostgresHot(str(self.url))
 
-    def truncate_wal(self) -> bool:
-        """Move the write-ahead log into the main file and empty it; false when a reader was in the way."""
+    def tidy(self) -> bool:
+        """Overwrite what deleted rows left where the engine can do it; false when a reader was in the way.
+
+        SQLite: moves the write-ahead log into the main file and empties it. PostgreSQL: vacuums the tables; what
+        its own log and archives keep becomes unreadable by the change of the root key only.
+        """
         if self.writing_here():
-            raise RuntimeError("the write transaction must end before its log can be emptied")
+            raise RuntimeError("the write transaction must end before the store can be tidied")
+        if self.path is None:
+            postgres.vacuum(self.engine, self.metadata)
+            return True
         with self._lock:
-            connection = self.raw()
-            try:
-                connection.execute(f"PRAGMA busy_timeout={_TRUNCATE_WAIT_MS}")
-                busy, _, _ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-            finally:
-                connection.close()
-        return not busy
+            return sqlite.truncate_log(self.path, self.busy_seconds)
 
     def close(self) -> None:
         """Close all connections of the store."""
@@ -141,24 +174,13 @@ class Store:
 
 
 @contextmanager
-def _begun(tx: sa.Connection) -> Iterator[None]:
+def _told() -> Iterator[None]:
+    """Turn what the driver says into the domain's own errors where trying again can help."""
     try:
-        transaction = tx.begin()
-    except OperationalError as error:
-        if "locked" in str(error.orig) or "busy" in str(error.orig):
+        yield
+    except DBAPIError as error:
+        if postgres.lost(error):
+            raise StoreConflictError from None
+        if sqlite.busy(error) or postgres.unreachable(error):
             raise StoreBusyError from None
         raise
-    with transaction:
-        yield
-
-
-def _prepare(connection: Any, _record: Any) -> None:
-    """Set each new connection so that a commit is on the disk and deleted bytes are overwritten."""
-    connection.isolation_level = None  # the driver begins nothing by itself; `_begin` does
-    for pragma in _PRAGMAS:
-        connection.execute(pragma)
-
-
-def _begin(connection: sa.Connection) -> None:
-    write = connection.get_execution_options().get("upheld_write")
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")

@@ -9,7 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from upheld.db import Clock, Ids, Store, b64, canonical, crash_point
+from upheld.db import Clock, Ids, Store, b64, canonical, crash_point, retried
 from upheld.ledger import audit, store
 from upheld.ledger.model import (
     IDENTITY_CLASS,
@@ -116,6 +116,7 @@ class Ledger(Reading):
 
     # positions and checkpoints
 
+    @retried
     def integrate(self) -> int:
         """Give positions to all waiting entries, then sign the new head; gives how many were placed.
 
@@ -161,6 +162,7 @@ class Ledger(Reading):
         if self._stopped:
             raise SigningStoppedError
 
+    @retried
     def _sign(self) -> None:
         """Sign the committed head, if it is not signed yet; never before the commit."""
         with self._store.read() as tx:

@@ -26,7 +26,7 @@ entry = sa.Table(
     "ledger_entry",
     data_metadata,
     sa.Column("id", sa.LargeBinary(16), primary_key=True),
-    sa.Column("n", sa.Integer, unique=True),
+    sa.Column("n", sa.BigInteger, unique=True),
     sa.Column("kind", sa.Integer, nullable=False),
     sa.Column("clause", sa.Integer, nullable=False),
     sa.Column("version", sa.Integer, nullable=False),
@@ -63,7 +63,7 @@ head = sa.Table(
     sa.Column("id", sa.Integer, primary_key=True),
     sa.Column("origin", sa.String(200), nullable=False),
     sa.Column("epoch", sa.Integer, nullable=False),
-    sa.Column("size", sa.Integer, nullable=False),
+    sa.Column("size", sa.BigInteger, nullable=False),
     sa.Column("root", sa.LargeBinary(32), nullable=False),
 )
 
@@ -71,7 +71,7 @@ checkpoint = sa.Table(
     "ledger_checkpoint",
     data_metadata,
     sa.Column("origin", sa.String(200), primary_key=True),
-    sa.Column("size", sa.Integer, primary_key=True),
+    sa.Column("size", sa.BigInteger, primary_key=True),
     sa.Column("root", sa.LargeBinary(32), nullable=False),
     sa.Column("note", sa.Text, nullable=False),
     sa.Column("signed_at", UtcMs, nullable=False),

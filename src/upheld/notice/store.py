@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 import threading
+import time
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, TypeAlias
 
 import sqlalchemy as sa
 
-from upheld.db import Clock, Store, UtcMs, data_metadata
+from upheld.db import Clock, Hot, Store, UtcMs, data_metadata
 from upheld.notice.model import Published
 from upheld.policy.compile import load
 from upheld.policy.law import Law
@@ -49,6 +49,8 @@ document_table = sa.Table(
 )
 
 AnyRow: TypeAlias = sa.Row[Any]
+LOOK_SECONDS = 0.05
+"""How old the knowledge of what is published may be where the engine does not tell that somebody wrote."""
 _NEWEST = "SELECT coalesce((SELECT max(number) FROM policy_version), 0), coalesce((SELECT max(number) FROM policy_text), 0)"
 
 
@@ -66,8 +68,10 @@ class Shelf:
         self._law = law
         self._clock = clock
         self._lock = threading.RLock()
-        self._look: sqlite3.Connection | None = None
+        self._look: Hot | None = None
         self._seen: tuple[int, int] = (-1, -1)
+        self._news: int | None = -1
+        self._looked = 0.0
         self._rows: tuple[tuple[AnyRow, AnyRow], ...] = ()
         self._policies: dict[tuple[str, str], CompiledPolicy] = {}
         self._published: dict[str, Published] = {}
@@ -116,14 +120,29 @@ class Shelf:
     def _current(self) -> tuple[tuple[AnyRow, AnyRow], ...]:
         """Give (version row, newest text row) in order of force, read again when something was added."""
         if self._look is None:
-            self._look = self._store.raw()
-        newest = self._look.execute(_NEWEST).fetchone()
+            self._look = self._store.hot()
+        if not self._anything_new(self._look):
+            return self._rows
+        (newest,) = self._look.rows(_NEWEST)
         if newest != self._seen:
             with self._store.read() as tx:
                 self._rows = _rows(tx)
             self._seen = newest
             self._published.clear()
         return self._rows
+
+    def _anything_new(self, look: Hot) -> bool:
+        """Say whether the store may have changed since the last look; PostgreSQL does not tell, and is asked after 50 ms."""
+        seen, now = look.news(), time.monotonic()
+        if seen == self._news and (seen is not None or now - self._looked < LOOK_SECONDS):
+            return False
+        self._news, self._looked = seen, now
+        return True
+
+    def look_again(self) -> None:
+        """Look at the store at the next question; for whoever has just published."""
+        with self._lock:
+            self._news, self._looked = -1, 0.0
 
     def _load(self, version: str) -> Published:
         kept = self._published.get(version)

@@ -3,7 +3,7 @@
 Two stores: `data` has sealed records under random subject numbers; `keys` has the keys and the blind index.
 """
 
-from upheld.records.assembly import Holdings, open_holdings
+from upheld.records.assembly import Holdings, Places, PlacesError, is_begun, open_holdings, places_of
 from upheld.records.erase import Erasing
 from upheld.records.index import identifier_kinds, normal_form
 from upheld.records.journal import Journal, JournalGapError, JournalLine
@@ -42,6 +42,8 @@ __all__ = [
     "JournalLine",
     "KeyGoneError",
     "KeyRing",
+    "Places",
+    "PlacesError",
     "Record",
     "RecordChangedError",
     "RecordUnknownError",
@@ -55,6 +57,8 @@ __all__ = [
     "SubjectErasingError",
     "Vault",
     "identifier_kinds",
+    "is_begun",
     "normal_form",
     "open_holdings",
+    "places_of",
 ]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,10 +15,56 @@ from upheld.ledger.store import log_origin
 from upheld.records import store
 from upheld.records.journal import Journal, JournalGapError
 from upheld.records.keyring import KeyRing
+from upheld.records.model import RecordsError
 from upheld.records.root import FileRoot, RootProvider
 from upheld.records.vault import Vault
 
 DEFAULT_ORIGIN = "localhost/upheld/ledger/1"
+PLACES = "stores.toml"
+_VARIABLES = {"data": "UPHELD_DATA_URL", "keys": "UPHELD_KEYS_URL"}
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where the two stores of a data folder lie: files below it, or PostgreSQL databases."""
+
+    data: Path | str
+    keys: Path | str
+
+
+class PlacesError(RecordsError):
+    """The file stores.toml of the data folder does not say where both stores lie."""
+
+    code = "stores_unreadable"
+    next_step = 'Write data = "postgresql://…" and keys = "postgresql://…", two different databases, or remove the file.'
+
+
+def places_of(folder: Path) -> Places:
+    """Read where the stores of a data folder lie; without `stores.toml` they are files below it.
+
+    The addresses in `stores.toml` give way to UPHELD_DATA_URL and UPHELD_KEYS_URL, so that a password need not
+    stand in a file. Raises PlacesError.
+    """
+    written = folder / PLACES
+    told: dict[str, object] = {}
+    if written.exists():
+        try:
+            told = tomllib.loads(written.read_text("utf-8"))
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError):
+            raise PlacesError from None
+    told |= {name: os.environ[key] for name, key in _VARIABLES.items() if os.environ.get(key)}
+    if not told:
+        return Places(folder / "data" / "data.db", folder / "keys" / "keys.db")
+    data, keys = told.get("data"), told.get("keys")
+    if not (isinstance(data, str) and isinstance(keys, str)) or data == keys:
+        raise PlacesError
+    return Places(data, keys)
+
+
+def is_begun(folder: Path) -> bool:
+    """Say whether a data folder was begun there."""
+    places = places_of(folder)
+    return places.data.exists() if isinstance(places.data, Path) else (folder / "journal").exists()
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +95,13 @@ def open_holdings(
     """Open or begin the data folder and finish erasures that a crash interrupted.
 
     `origin` names the ledger when it is begun and is kept from then on. Below the folder lie `data/`, `keys/`,
-    `root/` (unless another root provider is given) and two copies of the erasure journal.
-    Raises RootError, JournalGapError, StoreTooNewError.
+    `root/` (unless another root provider is given) and two copies of the erasure journal; `stores.toml` may put
+    the two stores into PostgreSQL instead. Raises PlacesError, RootError, JournalGapError, StoreTooNewError.
     """
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    data = Store(folder / "data" / "data.db", data_metadata)
-    keys = Store(folder / "keys" / "keys.db", keys_metadata)
+    places = places_of(folder)
+    data = Store(places.data, data_metadata)
+    keys = Store(places.keys, keys_metadata)
     ring = KeyRing(keys, root or FileRoot(folder / "root", clock, ids.random), clock, ids)
     journal = Journal([folder / "journal" / name / "erasure.jsonl" for name in ("a", "b")])
     _journal_reaches(data, journal)

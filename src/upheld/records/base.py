@@ -30,18 +30,22 @@ class VaultBase:
         self._clock = clock
         self._ids = ids
 
-    def subject(self, tx: sa.Connection, subject: bytes) -> Subject | None:
-        """Give a subject's state, or None when the data store does not know the number."""
-        row = tx.execute(sa.select(store.subject).where(store.subject.c.id == subject)).first()
+    def subject(self, tx: sa.Connection, subject: bytes, *, lock: bool = False) -> Subject | None:
+        """Give a subject's state, or None when the data store does not know the number.
+
+        With `lock`, inside a transaction that writes, nobody else changes what stands about the subject until its end.
+        """
+        query = sa.select(store.subject).where(store.subject.c.id == subject)
+        row = tx.execute(query.with_for_update() if lock else query).first()
         return None if row is None else Subject(row.id, cast("State", row.state), row.generation)
 
-    def _live(self, tx: sa.Connection, subject: bytes) -> Subject:
+    def _live(self, tx: sa.Connection, subject: bytes, *, lock: bool = True) -> Subject:
         """Give a live subject; raises SubjectErasingError or SubjectErasedError, also for an unknown number."""
-        return _only_live(self.subject(tx, subject))
+        return _only_live(self.subject(tx, subject, lock=lock))
 
     def ensure_subject(self, tx: sa.Connection, subject: bytes) -> Subject:
         """Enter a subject's number in the data store when it is new; raises when the subject is not live."""
-        found = self.subject(tx, subject)
+        found = self.subject(tx, subject, lock=True)
         if found is None:
             found = Subject(subject, "live", 1)
             tx.execute(sa.insert(store.subject).values(id=subject, state="live", generation=1))

@@ -86,7 +86,7 @@ class Circumstances(VaultBase):
 
     def relation_outside(self, tx: sa.Connection, relation: Relation) -> str:
         """Open the id a relation has outside; raises when the subject is not live."""
-        self._live(tx, relation.subject)
+        self._live(tx, relation.subject, lock=False)
         table = store.relation
         sealed = tx.execute(sa.select(table.c.outside_sealed).where(table.c.id == relation.id)).scalar()
         if sealed is None:

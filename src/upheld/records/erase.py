@@ -12,7 +12,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from upheld.db import b64, crash_point, unb64
+from upheld.db import b64, crash_point, retried, unb64
 from upheld.records import store
 from upheld.records.base import VaultBase
 from upheld.records.model import (
@@ -41,6 +41,7 @@ class Erasing(VaultBase):
         """Run `hook(tx, erasure)` in the transaction that deletes the rows, so that a higher room deletes its own."""
         self._hooks = (*self._hooks, hook)
 
+    @retried
     def erase(
         self,
         subject: bytes,
@@ -110,6 +111,7 @@ class Erasing(VaultBase):
         tx.execute(sa.insert(store.erasure).values(**values))
         return self.erasure(tx, new)
 
+    @retried
     def complete(self, erasure: bytes) -> Erasure:
         """Carry a fenced erasure through journal, keys and rows; safe to repeat, also after a crash in between."""
         with self.data.write() as tx:
@@ -131,7 +133,7 @@ class Erasing(VaultBase):
                 self._rows(tx, begun, line.seq, line.hash())
             done = self.erasure(tx, erasure)
         crash_point("erase.rows")
-        self.data.truncate_wal()
+        self.data.tidy()
         return done
 
     def _rows(self, tx: sa.Connection, begun: Erasure, seq: int, line: str) -> None:
@@ -242,6 +244,7 @@ class Erasing(VaultBase):
         begun = self.fence(tx, subject, emptied, reason=reason, release=True, **words)
         return Gone(len(wanted), begun)
 
+    @retried
     def orphan_sweep(self, hours: int = HOURS_OF_ORPHANS) -> int:
         """Destroy keys that no data belongs to and that were not met for `hours`; gives how many subjects lost one.
 

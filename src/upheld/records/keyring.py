@@ -5,8 +5,8 @@ A key of a person is never derived from anything, so that destroying it is final
 
 from __future__ import annotations
 
-import sqlite3
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Collection, Iterable
 
@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from upheld.db import Clock, Ids, Store
+from upheld.db import Clock, Ids, Store, retried
 from upheld.records import store
 from upheld.records.cipher import DataKey, bound, seal, unseal
 from upheld.records.keyrows import KeyRows, bucket_aad, bucket_of, dek_aad, meta_aad, unwrap
@@ -23,7 +23,14 @@ from upheld.records.root import RootError, RootProvider
 
 CACHE_SECONDS = 60.0
 CACHE_SIZE = 10_000
+EPOCH_SECONDS = 0.05
+"""How old the knowledge of the epoch may be where the engine does not tell that somebody wrote."""
+
 _TRUNCATE_TRIES = 5
+_KEY = (
+    "SELECT s.epoch, s.root, b.wrapped, d.wrapped FROM key_state s, key_bucket b, key_dek d"
+    " WHERE b.number = ? AND d.subject = ? AND d.class = ?"
+)
 
 
 class KeyGoneError(RecordsError):
@@ -64,7 +71,8 @@ class KeyRing:
         self._buckets: dict[int, AESGCM] = {}
         self._meta: dict[str, bytes] = {}
         self._bodies_about_nobody: dict[str, DataKey] = {}
-        self._seen = -1
+        self._seen: int | None = -1
+        self._looked = 0.0
         self._epoch = -1
         with keys.write() as tx:
             self._rows.begin(tx, tenant, buckets)
@@ -72,7 +80,7 @@ class KeyRing:
         self.tenant: str = state.tenant
         self._root_id: str = state.root
         self._bucket_count: int = state.buckets
-        self._reader = keys.raw()
+        self._reader = keys.hot()
         self.meta("instance")
 
     # keys
@@ -85,9 +93,10 @@ class KeyRing:
                 known = self._meta[name] = self._load_meta(name)
             return known
 
+    @retried
     def _load_meta(self, name: str) -> bytes:
         aad = meta_aad(name, self._root_id)
-        row = self._reader.execute("SELECT wrapped FROM key_meta WHERE name = ?", (name,)).fetchall()
+        row = self._reader.rows("SELECT wrapped FROM key_meta WHERE name = ?", (name,))
         if row:
             return self._root.unwrap(self._root_id, row[0][0], aad)
         if not name.startswith("month-"):
@@ -116,42 +125,43 @@ class KeyRing:
             return key
 
     def _drop_if_stale(self) -> None:
-        """Forget unwrapped keys when the epoch rose; the cheap question first: did any connection write at all."""
-        seen = self._reader.execute("PRAGMA data_version").fetchall()[0][0]
-        if seen != self._seen:
-            self._read_epoch(self._reader)
-            self._seen = seen
+        """Forget unwrapped keys when the epoch rose.
 
-    def _read_epoch(self, reader: sqlite3.Connection) -> None:
-        epoch, root = reader.execute("SELECT epoch, root FROM key_state").fetchall()[0]
+        SQLite is asked first whether anybody wrote at all, which is cheap. PostgreSQL tells no such thing: there the
+        epoch is read again after 50 ms. Independently of it the state of a subject is read with every record.
+        """
+        seen = self._reader.news()
+        if seen is None:
+            now = time.monotonic()
+            if now - self._looked < EPOCH_SECONDS:
+                return
+            self._looked = now
+        elif seen == self._seen:
+            return
+        self._know_epoch(*self._reader.rows("SELECT epoch, root FROM key_state")[0])
+        self._seen = seen
+
+    def _know_epoch(self, epoch: int, root: str) -> None:
         if epoch != self._epoch:
             self._deks.clear()
             self._buckets.clear()
             self._epoch, self._root_id = epoch, root
 
     def _load(self, subject: bytes, shred_class: str) -> bytes | None:
-        reader = self._reader
-        reader.execute("BEGIN")
-        try:
-            self._read_epoch(reader)
-            query = "SELECT wrapped FROM key_dek WHERE subject = ? AND class = ?"
-            row = reader.execute(query, (subject, shred_class)).fetchall()
-            if not row:
-                return None
-            bucket = self._bucket_key(reader, bucket_of(subject, self._bucket_count))
-            return unwrap(bucket, row[0][0], dek_aad(self.tenant, subject, shred_class))
-        finally:
-            reader.execute("ROLLBACK")
+        """Read key and bucket key as one statement, so that both are of one epoch."""
+        number = bucket_of(subject, self._bucket_count)
+        row = self._reader.rows(_KEY, (number, subject, shred_class))
+        if not row:
+            return None
+        epoch, root, wrapped_bucket, wrapped = row[0]
+        self._know_epoch(epoch, root)
+        bucket = self._buckets.get(number)
+        if bucket is None:
+            raw = self._root.unwrap(root, wrapped_bucket, bucket_aad(number, root))
+            bucket = self._buckets[number] = AESGCM(raw)
+        return unwrap(bucket, wrapped, dek_aad(self.tenant, subject, shred_class))
 
-    def _bucket_key(self, reader: sqlite3.Connection, number: int) -> AESGCM:
-        known = self._buckets.get(number)
-        if known is None:
-            query = "SELECT wrapped FROM key_bucket WHERE number = ?"
-            wrapped = reader.execute(query, (number,)).fetchall()[0][0]
-            aad = bucket_aad(number, self._root_id)
-            known = self._buckets[number] = AESGCM(self._root.unwrap(self._root_id, wrapped, aad))
-        return known
-
+    @retried
     def ensure(self, subject: bytes, classes: Iterable[str]) -> None:
         """Make the keys that are missing for a subject, committed in the keys store before this returns."""
         wanted = {CLASS_IDENTITY, *classes}
@@ -223,6 +233,7 @@ class KeyRing:
 
     # destroying
 
+    @retried
     def destroy(
         self,
         subject: bytes,
@@ -246,13 +257,13 @@ class KeyRing:
         with self._lock:
             self._deks.clear()
             self._buckets.clear()
-            self._seen = -1
+            self._seen, self._looked = -1, 0.0
         self.tidy()
         return True
 
     def tidy(self) -> bool:
         """Empty the keys store's write-ahead log, so that deleted keys do not linger there; false if readers kept it."""
-        return any(self.store.truncate_wal() for _ in range(_TRUNCATE_TRIES))
+        return any(self.store.tidy() for _ in range(_TRUNCATE_TRIES))
 
     def close(self) -> None:
         """Forget all keys and close the reader."""

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 
 import sqlalchemy as sa
 
-from upheld.db import Ids
+from upheld.db import Ids, retried
 from upheld.records import store
 from upheld.records.cipher import derive
 from upheld.records.index import FORM, SHARED, normal_form
@@ -66,6 +66,7 @@ class People:
             raise IdentifierSharedError
         return found[0] if found else None
 
+    @retried
     def match(
         self, identifiers: Mapping[str, str], region: str | None, classes: Iterable[str]
     ) -> tuple[bytes, bool]:
@@ -95,6 +96,7 @@ class People:
             self._ring.make(tx, subject, classes)
         return subject, was_known
 
+    @retried
     def add(self, subject: bytes, identifiers: Mapping[str, str], region: str | None) -> None:
         """Add tags to a subject who still has keys; a tag that is another person's already stays theirs."""
         tags = [(self.tag(kind, value, region), kind in SHARED) for kind, value in identifiers.items()]
@@ -111,6 +113,7 @@ class People:
         with self._ring.store.read() as tx:
             return list(tx.execute(query).scalars())
 
+    @retried
     def touch(self, subject: bytes) -> bool:
         """Note that a subject without data yet was met again; false when the orphan sweep was faster."""
         query = sa.update(store.key_dek).where(store.key_dek.c.subject == subject)

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 
-from upheld.db import b64, canonical
+from upheld.db import b64, canonical, retried
 from upheld.notice import House
 from upheld.policy.model import CompiledPolicy, Frozen
 from upheld.records import Record, Relation, SubjectErasedError, SubjectErasingError
@@ -211,6 +211,7 @@ def _hash(made: Plan) -> str:
 # relationships
 
 
+@retried
 def end_relation(house: House, kind: str, outside_id: str, on: date, *, actor: str) -> list[Relation]:
     """Note the last day of a contract, account or application, for everybody who is part of it.
 

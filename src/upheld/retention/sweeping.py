@@ -8,7 +8,7 @@ from datetime import date
 
 import sqlalchemy as sa
 
-from upheld.db import b64, canonical
+from upheld.db import b64, canonical, retried
 from upheld.notice import House
 from upheld.records import CLASS_IDENTITY, Erasure
 from upheld.retention.certificate import certificate, places, sent_to
@@ -45,6 +45,7 @@ class Sweeper:
         if cuts:
             self._cut(subject, cuts)
 
+    @retried
     def _erase(self, subject: bytes, whole: Sequence[Overdue]) -> None:
         house, clause = self._house, whole[0].cut.clause
         going = {one.record.id for one in whole}
@@ -67,6 +68,7 @@ class Sweeper:
             after = {record.id for record in house.vault.records_of(tx, subject)}
         self._left += len(after & going)
 
+    @retried
     def _cut(self, subject: bytes, cuts: Sequence[Overdue]) -> None:
         """Seal anew what may stay; a shred class left empty loses its key."""
         house = self._house
@@ -116,6 +118,7 @@ class Sweeper:
                 subject=subject,
             )
 
+    @retried
     def finish(self) -> Swept:
         """Write the sweep's own entry and give what was done; a sweep with nothing due writes its entry too."""
         house = self._house

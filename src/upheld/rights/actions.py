@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 import sqlalchemy as sa
 
 from upheld.basis.actions import object_to, withdraw
-from upheld.db import UpheldError, unb64
+from upheld.db import UpheldError, retried, unb64
 from upheld.notice import House
 from upheld.policy.model import CompiledPolicy
 from upheld.records import Erasure, IdentifierSharedError
@@ -60,6 +60,7 @@ def _forget(tx: sa.Connection, erasure: Erasure) -> None:
         store.forget(tx, erasure.subject)
 
 
+@retried
 def receive(
     house: House,
     *,
@@ -152,6 +153,7 @@ def _first_state(policy: CompiledPolicy, right: str, proven: bool) -> str:
     return step("received", "ask_identity")
 
 
+@retried
 def _act(house: House, request: Request, actor: str) -> Request:
     """Carry out a withdrawal or an objection for the person of a request, and close it.
 
@@ -203,6 +205,7 @@ def listed(house: House, *, only_open: bool = True) -> list[Request]:
         return store.listed(tx, only_open=only_open)
 
 
+@retried
 def identify(house: House, number: str, *, by: int) -> Request:
     """Record that a member of staff is sure whose request it is; a fee is then due before anything is prepared.
 
@@ -227,6 +230,7 @@ def identify(house: House, number: str, *, by: int) -> Request:
     return done
 
 
+@retried
 def paid(house: House, number: str, *, by: int) -> Request:
     """Record that the fee of a request was paid.
 
@@ -246,6 +250,7 @@ def plan_of(house: House, number: str) -> ErasurePlan:
     return erasing.plan_of(house, get(house, number).subject)
 
 
+@retried
 def approve(house: House, number: str, *, by: int) -> Request:
     """Carry out what a request asks for, approved by a named member of staff.
 
@@ -272,6 +277,7 @@ def approve(house: House, number: str, *, by: int) -> Request:
     return _erase(house, done, actor) if request.right == "erasure" else done
 
 
+@retried
 def _erase(house: House, request: Request, actor: str) -> Request:
     """Erase, keep the certificate with the request, and go on only when every place has answered.
 
@@ -294,6 +300,7 @@ def resume(house: House, number: str, *, by: int) -> Request:
     return _erase(house, request, f"staff:{by}")
 
 
+@retried
 def refuse(house: House, number: str, ground: str, *, by: int) -> Request:
     """Refuse a request on a ground that the policy names; raises Refusal `ground_missing` for another.
 
@@ -312,6 +319,7 @@ def refuse(house: House, number: str, ground: str, *, by: int) -> Request:
     return done
 
 
+@retried
 def hand_over(house: House, number: str, *, by: int) -> Request:
     """Record that the answer went to the person, and close the request."""
     request = get(house, number)

@@ -9,7 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from upheld.db import b64, unb64
+from upheld.db import b64, retried, unb64
 from upheld.notice import House
 from upheld.records import Erasure, Record
 from upheld.retention.actions import kept_of
@@ -91,6 +91,7 @@ def carry_out(house: House, request: Request, *, actor: str) -> dict[str, Any]:
     return certificate(house, request.number, done, told)
 
 
+@retried
 def _begin(house: House, request: Request, subject: bytes, actor: str) -> dict[str, Any]:
     """Fence the person and note with the request what was found, in one transaction: a crash loses neither."""
     sent = sent_to(house, subject)

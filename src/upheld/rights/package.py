@@ -16,7 +16,7 @@ from typing import Any
 import sqlalchemy as sa
 from cryptography.exceptions import InvalidSignature
 
-from upheld.db import b64
+from upheld.db import b64, retried
 from upheld.ledger import note_key
 from upheld.notice import House
 from upheld.policy.law.authorities import authorities
@@ -52,6 +52,7 @@ class Verified:
     files: int
 
 
+@retried
 def build(house: House, number: str, folder: Path, *, by: int) -> Path:
     """Write the package of an approved access request into a new folder, and the entry that says so.
 

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from upheld.basis.actions import standings_of
 from upheld.basis.model import Ground, Refused, Standings
-from upheld.db import b64, unb64
+from upheld.db import b64, retried, unb64
 from upheld.notice import House
 from upheld.policy.model import CompiledPolicy
 from upheld.records import IdentifierSharedError, Record, Relation
@@ -55,6 +55,7 @@ def version_of(house: House, record: Record) -> CompiledPolicy:
     return published.policy
 
 
+@retried
 def read(
     house: House,
     reader: Reader,

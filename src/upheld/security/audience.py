@@ -10,7 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from upheld.basis.model import Refused
-from upheld.db import b64
+from upheld.db import b64, retried
 from upheld.notice import House
 from upheld.policy.model import CompiledPolicy
 from upheld.records import Record
@@ -45,6 +45,7 @@ class _Found:
     shut: Refused | None = None
 
 
+@retried
 def audience(house: House, reader: Reader, wanted: Wanted) -> Iterator[dict[str, Any]]:
     """Give the lines of an audience: first a summary, then one line a person, or one a group of totals.
 
@@ -231,6 +232,7 @@ def _note(
     )
 
 
+@retried
 def _refused(house: House, reader: Reader, refused: Refused, now: Now) -> None:
     with house.store.write() as tx:
         house.ledger.append(

@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import sqlalchemy as sa
 
-from upheld.db import b64
+from upheld.db import b64, retried
 from upheld.notice import House
 from upheld.security import staff
 from upheld.security.model import ApiKey, Reader
@@ -22,6 +22,7 @@ _KEY = re.compile(r"upheld_([a-f0-9]{8})_([A-Za-z0-9_-]{43})")
 _CLAUSE = "security.technical.access"
 
 
+@retried
 def make(
     house: House,
     *,
@@ -65,6 +66,7 @@ def make(
     return made, f"upheld_{key_id}_{secret}"
 
 
+@retried
 def revoke(house: House, key_id: str, *, by: str) -> None:
     """End a key at once; raises Refusal `not_found`."""
     at = sa.and_(key_table.c.id == key_id, key_table.c.revoked_at.is_(None))

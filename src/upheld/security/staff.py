@@ -11,7 +11,7 @@ from datetime import date, datetime, timedelta
 
 import sqlalchemy as sa
 
-from upheld.db import b64
+from upheld.db import b64, retried
 from upheld.notice import House, Published
 from upheld.security.model import Account, Reader, Rules
 from upheld.security.rules import purposes_of, rules_of, training_asked
@@ -28,6 +28,7 @@ def rules_today(published: Published) -> Rules | None:
     return rules_of(published.policy, published.documents)
 
 
+@retried
 def add(house: House, name: str, *, number: int | None = None) -> Account:
     """Add a staff account without any role; numbers start at 1 and are never used twice."""
     if not name.strip():
@@ -82,6 +83,7 @@ def reader(house: House, tx: sa.Connection, number: int) -> Reader:
     )
 
 
+@retried
 def grant(house: House, number: int, role: str, *, by: str) -> None:
     """Give an account a role that today's evidence names; raises Refusal for another word.
 
@@ -99,6 +101,7 @@ def grant(house: House, number: int, role: str, *, by: str) -> None:
     house.stirred.set()
 
 
+@retried
 def revoke(house: House, number: int, role: str, *, by: str) -> None:
     """Take a role away; the next read sees it.
 
@@ -112,6 +115,7 @@ def revoke(house: House, number: int, role: str, *, by: str) -> None:
     house.stirred.set()
 
 
+@retried
 def train(
     house: House, number: int, *, on: date | None = None, until: date | None = None, by: str
 ) -> Account:
@@ -140,6 +144,7 @@ def train(
     return done
 
 
+@retried
 def accept_rules(house: House, number: int, *, by: str | None = None) -> Rules:
     """Record that a member of staff accepts the rules for handling of today; a later edition must be accepted anew.
 
@@ -176,6 +181,7 @@ def make_link(house: House, number: int) -> str:
     return _token(house, number, "link", house.clock.now() + LINK_LIFE)
 
 
+@retried
 def use_link(house: House, secret: str) -> tuple[str, int]:
     """Use a link up and give (secret of a session, staff number); raises Refusal `not_signed_in`."""
     now = house.clock.now()
@@ -199,6 +205,7 @@ def session(house: House, secret: str | None) -> int | None:
     return int(row.number)
 
 
+@retried
 def end_session(house: House, secret: str | None) -> None:
     """End a session; one that is unknown is no error."""
     if secret:
@@ -206,6 +213,7 @@ def end_session(house: House, secret: str | None) -> None:
             tx.execute(sa.delete(link_table).where(link_table.c.digest == _digest(secret)))
 
 
+@retried
 def _token(house: House, number: int, kind: str, until: datetime) -> str:
     secret = b64(house.ids.random(32))
     with house.store.write() as tx:
