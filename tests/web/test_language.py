@@ -61,3 +61,8 @@ def test_words_of_another_language_are_marked() -> None:
     assert tongue.say({"ja": "氏名<b>"}, "en") == '<span lang="ja">氏名&lt;b&gt;</span>'
     assert tongue.say({"en": "Name", "ja": "氏名"}, "en") == "Name"
     assert tongue.fill("{a} < b", a="<i>") == "&lt;i&gt; &lt; b"
+
+
+def test_a_mail_address_breaks_behind_the_at_sign():
+    """On a narrow screen an address breaks between mailbox and domain; what is linked and read stays the address."""
+    assert tongue.mailbox("a&b@example.com") == '<a href="mailto:a&amp;b@example.com">a&amp;b@<wbr>example.com</a>'

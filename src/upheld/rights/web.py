@@ -6,7 +6,6 @@ from typing import Any
 
 import msgspec
 from litestar import Response, get, post
-from markupsafe import Markup
 
 from upheld.notice import House
 from upheld.policy.law import OTHER, country_name
@@ -20,6 +19,7 @@ from upheld.web.forms import Entry, Option
 from upheld.web.headers import keep_private
 from upheld.web.pages import AnyRequest, Frame, Pages
 from upheld.web.refusals import Refusal
+from upheld.web.tongue import mailbox
 from upheld.web.wire import Closed
 from upheld.web.words import words
 
@@ -104,14 +104,13 @@ def _page(house: House, pages: Pages) -> Any:
             raise Refusal("value_invalid", "rights", fields=("residence",), policy_version=policy.version)
         frame = Frame.of(policy, published.effective_from)
         lang = pages.language(request, frame).lang
-        mail = Markup('<a href="mailto:{0}">{0}</a>').format(policy.contact.mailbox)
         return pages.render(
             request,
             "rights/rights.html",
             frame=frame,
             tiles=_tiles(house, policy, residence) if residence else [],
             entry=_residences(house, lang, residence),
-            mail=mail,
+            mail=mailbox(policy.contact.mailbox),
         )
 
     return rights

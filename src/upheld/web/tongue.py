@@ -61,6 +61,12 @@ def foreign(said: str, lang: str) -> Markup:
     return Markup('<span lang="{}">{}</span>').format(lang, said)
 
 
+def mailbox(address: str) -> Markup:
+    """Link a mail address; on a narrow screen it breaks behind the @, not in the middle of a word."""
+    local, at, domain = address.partition("@")
+    return Markup('<a href="mailto:{}">{}{}<wbr>{}</a>').format(address, local, at, domain)
+
+
 def fill(template: str, **values: object) -> Markup:
     """Fill the holes of fixed words; values are escaped unless they are markup already."""
     return escape(template).format(**values)
@@ -83,6 +89,7 @@ FILTERS: Mapping[str, Callable[..., object]] = {
     "fill": fill,
     "foreign": foreign,
     "local_day": local_day,
+    "mailbox": mailbox,
     "moment": moment,
     "say": say,
     "yen": yen,
