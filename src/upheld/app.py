@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from litestar import Litestar, Response, get, post
+from litestar.params import FromPath, JSONBody
 
 from upheld.amendment import note_effective
 from upheld.basis import actions as basis
@@ -200,7 +201,7 @@ class DecideBody(Closed, frozen=True):
 
 def _decide(house: House) -> Iterable[Any]:
     @post("/api/v1/decide", status_code=200, sync_to_thread=True)
-    def ask(request: AnyRequest, data: DecideBody) -> dict[str, Any]:
+    def ask(request: AnyRequest, data: JSONBody[DecideBody]) -> dict[str, Any]:
         """Say what the policy in force says of a (situation, field, purpose); asking is not doing."""
         policy = house.in_force().policy
         speak_for(request.scope, policy.label)
@@ -238,7 +239,7 @@ def _ledger(house: House) -> Iterable[Any]:
         return Response(house.ledger.checkpoint().note, media_type="text/plain", headers=headers)
 
     @get("/api/v1/ledger/proof/{n:int}", sync_to_thread=True)
-    def proof(n: int) -> dict[str, Any]:
+    def proof(n: FromPath[int]) -> dict[str, Any]:
         """Give entry `n` as its leaf, with the proof that the newest signed checkpoint holds it."""
         signed = house.ledger.checkpoint()
         if not 0 <= n < signed.size:

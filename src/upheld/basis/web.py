@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from litestar import Response, get, post
+from litestar.di import NamedDependency
+from litestar.params import FromPath, JSONBody
 from litestar.response import Redirect
 
 from upheld.basis import receipts
@@ -46,7 +48,7 @@ def routes(house: House, pages: Pages, guard: Guard) -> list[Any]:
 
 def _consents(house: House, guard: Guard) -> Any:
     @post("/api/v1/consents", sync_to_thread=True)
-    def consents(request: AnyRequest, data: ConsentBody) -> Response[dict[str, Any]]:
+    def consents(request: AnyRequest, data: JSONBody[ConsentBody]) -> Response[dict[str, Any]]:
         """Write down that a person gives, refuses or withdraws consent, or objects; 201 only after it is durable."""
         subject, actor = _subject(house, guard, request, data)
         key = request.headers.get("idempotency-key")
@@ -94,7 +96,7 @@ def _subject(house: House, guard: Guard, request: AnyRequest, data: ConsentBody)
 
 def _receipts(house: House, pages: Pages) -> list[Any]:
     @get("/consent/receipts/{number:str}", sync_to_thread=True)
-    def receipt(request: AnyRequest, number: str) -> Response[Any]:
+    def receipt(request: AnyRequest, number: FromPath[str]) -> Response[Any]:
         """Show a receipt as a page, or as data with its proof; 202 while the proof is not there yet."""
         lang = pages.language(request).lang
         view = receipts.find(house, number, lang)
@@ -115,7 +117,7 @@ def _receipts(house: House, pages: Pages) -> list[Any]:
         )
 
     @post("/consent/receipts/{number:str}/withdraw", include_in_schema=False, sync_to_thread=True)
-    def take_back(request: AnyRequest, number: str, form: Form) -> Redirect:
+    def take_back(request: AnyRequest, number: FromPath[str], form: NamedDependency[Form]) -> Redirect:
         """Withdraw a consent of this receipt: one button, no sign-in."""
         lang = pages.language(request).lang
         view = receipts.find(house, number, lang)

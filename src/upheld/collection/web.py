@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from litestar import Response, get, post
+from litestar.di import NamedDependency
+from litestar.params import FromPath, JSONBody
 from litestar.response import Redirect
 
 from upheld.collection import form as forms
@@ -70,7 +72,7 @@ def _api(house: House, pages: Pages, guard: Guard) -> list[Any]:
         await check_request(request)
 
     @get("/api/v1/collect/{situation:str}", sync_to_thread=True)
-    def tell(request: AnyRequest, situation: str) -> Response[dict[str, Any]]:
+    def tell(request: AnyRequest, situation: FromPath[str]) -> Response[dict[str, Any]]:
         """Give the notice of a situation, its fields, and the receipt that the notice is shown now."""
         published, found = _situation(house, situation)
         lang = pages.language(request, _frame(published)).lang
@@ -81,7 +83,7 @@ def _api(house: House, pages: Pages, guard: Guard) -> list[Any]:
         )
 
     @post("/api/v1/collect/{situation:str}", before_request=known_first, sync_to_thread=True)
-    def take(request: AnyRequest, situation: str, data: CollectBody) -> Response[dict[str, str]]:
+    def take(request: AnyRequest, situation: FromPath[str], data: JSONBody[CollectBody]) -> Response[dict[str, str]]:
         """Take in what a person hands over; 201 only after it is durable."""
         done = collect(
             house,
@@ -168,14 +170,14 @@ def _forms(house: House, pages: Pages) -> list[Any]:
         return published, situation
 
     @get("/forms/{situation:str}", include_in_schema=False, sync_to_thread=True)
-    def show(request: AnyRequest, situation: str) -> Response[str]:
+    def show(request: AnyRequest, situation: FromPath[str]) -> Response[str]:
         """Show the form with its purposes before the button."""
         published, found = on_form(situation)
         lang = pages.language(request, _frame(published)).lang
         return _page(house, pages, request, published, found, lang, Submission({}))
 
     @post("/forms/{situation:str}", include_in_schema=False, sync_to_thread=True)
-    def send(request: AnyRequest, situation: str, form: Form) -> Response[Any]:
+    def send(request: AnyRequest, situation: FromPath[str], form: NamedDependency[Form]) -> Response[Any]:
         """Take the form in, or show what is wrong with it and keep what was entered."""
         published, found = on_form(situation)
         lang = pages.language(request, _frame(published)).lang

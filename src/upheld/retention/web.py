@@ -6,6 +6,7 @@ from datetime import date
 from typing import Any, Literal
 
 from litestar import post
+from litestar.params import JSONBody
 
 from upheld.notice import House
 from upheld.retention.actions import end_relation
@@ -28,7 +29,7 @@ def routes(house: House) -> list[Any]:
     guard = KeyGuard(house)
 
     @post("/api/v1/relations", status_code=200, sync_to_thread=True)
-    def end(request: AnyRequest, data: RelationBody) -> dict[str, Any]:
+    def end(request: AnyRequest, data: JSONBody[RelationBody]) -> dict[str, Any]:
         """Note the last day of a relationship; its retention clock starts then."""
         keep_private(request.scope)
         actor = guard.permit(request.headers, "relations:end")

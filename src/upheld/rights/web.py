@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 from litestar import Response, get, post
+from litestar.params import FromQuery, JSONBody
 
 from upheld.notice import House
 from upheld.policy.law import OTHER, country_name
@@ -51,7 +52,7 @@ def _api(house: House) -> Any:
     guard = KeyGuard(house)
 
     @post("/api/v1/requests", sync_to_thread=True)
-    def take(request: AnyRequest, data: RequestBody) -> Response[dict[str, Any]]:
+    def take(request: AnyRequest, data: JSONBody[RequestBody]) -> Response[dict[str, Any]]:
         """Take a request in; the answer is the same whether the person is known or not."""
         keep_private(request.scope)
         key = request.headers.get("idempotency-key")
@@ -96,7 +97,7 @@ def request_said(request: Request, lang: str) -> dict[str, Any]:
 
 def _page(house: House, pages: Pages) -> Any:
     @get("/rights", include_in_schema=False, sync_to_thread=True)
-    def rights(request: AnyRequest, residence: str = "") -> Response[str]:
+    def rights(request: AnyRequest, residence: FromQuery[str] = "") -> Response[str]:
         """Show the rights of a residence, what each costs and by when it is answered, before anything is asked."""
         published = house.in_force()
         policy = published.policy

@@ -8,6 +8,8 @@ from typing import Any
 import msgspec
 from litestar import Response, get, post
 from litestar.datastructures import Cookie
+from litestar.di import NamedDependency
+from litestar.params import FromPath, JSONBody
 from litestar.response import Redirect, Stream
 
 from upheld.notice import House, Published
@@ -58,7 +60,7 @@ def routes(house: House, pages: Pages) -> list[Any]:
 
 def _api(house: House, guard: KeyGuard) -> list[Any]:
     @post("/api/v1/read", status_code=200, sync_to_thread=True)
-    def read(request: AnyRequest, data: ReadBody) -> Response[dict[str, Any]]:
+    def read(request: AnyRequest, data: JSONBody[ReadBody]) -> Response[dict[str, Any]]:
         """Read fields of one person for a purpose; the entry that says so is durable before the answer leaves."""
         keep_private(request.scope)
         found = actions.read(
@@ -74,7 +76,7 @@ def _api(house: House, guard: KeyGuard) -> list[Any]:
         return Response(reading_said(found))
 
     @post("/api/v1/audience", status_code=200, sync_to_thread=True)
-    def ask(request: AnyRequest, data: AudienceBody) -> Stream:
+    def ask(request: AnyRequest, data: JSONBody[AudienceBody]) -> Stream:
         """Stream an audience, one JSON object a line: first the summary, then a line for each person or group."""
         keep_private(request.scope)
         reader = keys.for_audience(guard.reader(request.headers))
@@ -129,13 +131,13 @@ def _console(house: House, pages: Pages) -> list[Any]:
         )
 
     @get("/console/sign-in/{secret:str}", include_in_schema=False, sync_to_thread=True)
-    def ask(request: AnyRequest, secret: str) -> Response[str]:
+    def ask(request: AnyRequest, secret: FromPath[str]) -> Response[str]:
         """Show one button: whoever only looks at the link, as a mail scanner does, does not use it up."""
         keep_private(request.scope)
         return pages.render(request, "security/sign_in.html", secret=secret)
 
     @post("/console/sign-in", include_in_schema=False, sync_to_thread=True)
-    def sign_in(request: AnyRequest, form: Form) -> Redirect:
+    def sign_in(request: AnyRequest, form: NamedDependency[Form]) -> Redirect:
         """Use a link up and begin a session of twelve hours."""
         keep_private(request.scope)
         session, _ = staff.use_link(house, form.one("secret"))
