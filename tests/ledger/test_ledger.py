@@ -14,6 +14,7 @@ from upheld.ledger import (
     BodyErasedError,
     Ledger,
     LedgerError,
+    NewEntry,
     NotIntegratedError,
     ReceiptInvalidError,
     Signer,
@@ -232,3 +233,42 @@ def test_the_word_table_holds_no_body(desk):
         for table in ("ledger_word", "ledger_entry", "ledger_body"):
             for row in tx.execute(sa.text(f"SELECT * FROM {table}")):
                 assert b"4711" not in b"".join(part for part in row if isinstance(part, bytes))
+
+
+def told(number, kind="collect.accepted", subject=HANAKO, **more):
+    words = {"clause": "collection.event", "policy_version": "1", "actor": "self", **more}
+    return NewEntry(kind, body={"n": number}, subject=subject, **words)
+
+
+def test_many_entries_are_written_at_once(desk):
+    """Entries given together stand in their order, each with its own words, subject and body, and each is told."""
+    seen = []
+    desk.ledger.subscribe("collect.refused", lambda tx, event: seen.append(event.body["n"]))
+    batch = [
+        told(0, clause="a.b"),
+        told(1, "collect.refused", None, actor="staff:7"),
+        told(2, subject=LENA, seal="contract"),
+        told(3, "collect.refused", policy_version="2"),
+    ]
+    with desk.store.write() as tx:
+        ids = desk.ledger.append_many(tx, batch)
+        assert desk.ledger.append_many(tx, []) == []
+    desk.ledger.integrate()
+    found = desk.ledger.entries_since(0)
+    assert [entry.id for entry in found] == ids
+    assert [(one.clause, one.policy_version, one.actor) for one in found] == [
+        (one.clause, one.policy_version, one.actor) for one in batch
+    ]
+    assert [(one.subject, one.shred_class) for one in found] == [
+        (HANAKO, "identity"), (None, "instance"), (LENA, "contract"), (HANAKO, "identity"),
+    ]  # fmt: skip
+    assert [desk.ledger.body(one)["n"] for one in found] == [0, 1, 2, 3]
+    assert seen == [1, 3]
+    assert desk.ledger.verify() == []
+
+
+def test_one_unfit_entry_keeps_the_whole_batch_out(desk):
+    """A batch with an entry that cannot be written leaves nothing, even when its change goes on."""
+    with desk.store.write() as tx, pytest.raises(ValueError, match="actor"):
+        desk.ledger.append_many(tx, [told(0), told(1, actor="Hanako")])
+    assert desk.ledger.health().pending == 0

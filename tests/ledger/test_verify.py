@@ -126,7 +126,7 @@ def test_changed_tiles_and_head_are_found(full):
 
 def test_a_checkpoint_not_signed_by_the_log_is_found(full):
     """A stored checkpoint whose signature or row was changed is found."""
-    full.sql("UPDATE ledger_checkpoint SET note = replace(note, char(10) || '10' || char(10), char(10) || '11' || char(10))")
+    full.sql("UPDATE ledger_checkpoint SET note = replace(note, ?, ?)", "\n10\n", "\n11\n")
     assert "checkpoint_signature" in codes(full)
     full.sql("UPDATE ledger_checkpoint SET note = (SELECT note FROM ledger_checkpoint WHERE size = 40) WHERE size = 30")
     assert "checkpoint_row" in codes(full)
@@ -135,7 +135,7 @@ def test_a_checkpoint_not_signed_by_the_log_is_found(full):
 def test_a_changed_body_is_found(full):
     """A sealed body that was changed, or swapped for another's, is found at its entry's position."""
     entries = full.ledger.entries_since(0)
-    full.sql("UPDATE ledger_body SET sealed = zeroblob(length(sealed)) WHERE entry = ?", entries[33].id)
+    full.sql("UPDATE ledger_body SET sealed = ? WHERE entry = ?", bytes(40), entries[33].id)
     assert [(one.position, one.code) for one in full.ledger.verify()] == [(33, "body_changed")]
     assert full.ledger.verify(since=34) == []
 
@@ -143,5 +143,5 @@ def test_a_changed_body_is_found(full):
 def test_a_changed_body_of_a_waiting_entry_is_found(full):
     """Entries without a position are checked through their bodies."""
     entry = full.append()
-    full.sql("UPDATE ledger_body SET sealed = zeroblob(length(sealed)) WHERE entry = ?", entry)
+    full.sql("UPDATE ledger_body SET sealed = ? WHERE entry = ?", bytes(40), entry)
     assert codes(full) == {"body_changed"}

@@ -138,6 +138,15 @@ class Store:
                 self._lock.release()
 
     @contextmanager
+    def aside(self) -> Iterator[sa.Connection]:
+        """Run a short transaction of its own, which stays whatever becomes of the one this thread may hold.
+
+        For PostgreSQL only: on SQLite it would wait for the writer that waits for it.
+        """
+        with _told(), self._writing.connect() as tx, tx.begin():
+            yield tx
+
+    @contextmanager
     def read(self) -> Iterator[sa.Connection]:
         """Run a transaction that sees one state of the store and changes nothing."""
         with _told(), self.engine.connect() as tx, tx.begin() as whole:

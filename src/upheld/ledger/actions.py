@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -19,13 +19,15 @@ from upheld.ledger.model import (
     Event,
     HeadMovedError,
     LedgerError,
+    NewEntry,
     SigningStoppedError,
 )
 from upheld.ledger.note import Checkpoint, Signer, sign_checkpoint
 from upheld.ledger.reading import Reading, leaf_of, newest_checkpoint
 from upheld.ledger.rules import check_words, commitment
 from upheld.ledger.tree import EMPTY_ROOT, TileTree, grow_tiles, leaf_hash
-from upheld.ledger.vocabulary import kind_of
+from upheld.ledger.vocabulary import Kind, kind_of
+from upheld.ledger.words import Words
 
 Projector = Callable[[sa.Connection, Event], None]
 BATCH = 4096
@@ -43,7 +45,7 @@ class Ledger(Reading):
         self._clock = clock
         self._ids = ids
         self._projectors: dict[str, list[Projector]] = defaultdict(list)
-        self._words = store.Words()
+        self._words = Words(data)
         self._integrating = threading.Lock()
         self._checked = False
         with data.write() as tx:
@@ -70,37 +72,44 @@ class Ledger(Reading):
         subject: bytes | None = None,
         seal: str | None = None,
     ) -> EntryId:
-        """Write an entry inside the caller's transaction, run its projectors there, and give its id.
+        """Write one entry inside the caller's transaction, run its projectors there, and give its id.
 
-        The body is sealed under the subject's key of shred class `seal` (default: the identity class), or
-        under the instance's key when it is about nobody. Raises ValueError for an unknown kind or unfit words.
+        Raises ValueError for an unknown kind or unfit words.
         """
-        about = kind_of(kind)
-        if subject is not None and not about.about_person:
-            raise ValueError(f"`{kind}` is about no person")
-        check_words(clause, policy_version, actor)
-        entry_id = EntryId(self._ids.uuid7())
-        told = dict(body) if subject is None else {"subject": b64(subject), **body}
-        shred_class = seal or (INSTANCE_KEY if subject is None else IDENTITY_CLASS)
-        plain = canonical(told)
-        salt, sealed = self._sealer.seal_body(entry_id, subject, shred_class, plain)
-        numbers = [self._words.number(tx, text) for text in (clause, policy_version, actor)]
-        store.put_entry(
-            tx,
-            {
-                "id": entry_id,
-                "kind": about.number,
-                "clause": numbers[0],
-                "version": numbers[1],
-                "actor": numbers[2],
-                "b": commitment(salt, plain),
-            },
-            {"entry": entry_id, "subject": subject, "shred_class": shred_class, "sealed": sealed},
-        )
-        event = Event(entry_id, kind, clause, policy_version, actor, subject, told)
-        for projector in self._projectors[kind]:
-            projector(tx, event)
-        return entry_id
+        told = NewEntry(kind, clause, policy_version, actor, body, subject, seal)
+        return self.append_many(tx, (told,))[0]
+
+    def append_many(self, tx: sa.Connection, entries: Sequence[NewEntry]) -> list[EntryId]:
+        """Write entries inside the caller's transaction, then run their projectors in order, and give their ids.
+
+        All are written with one statement, whatever their number. Raises ValueError, before anything is written,
+        for an unknown kind, a person in a kind about none, or unfit words.
+        """
+        if not entries:
+            return []
+        kinds = [_checked(one) for one in entries]
+        spoken = {word for one in entries for word in (one.clause, one.policy_version, one.actor)}
+        numbers = self._words.numbers(tx, spoken)
+        rows: list[store.EntryRow] = []
+        bodies: list[store.BodyRow] = []
+        events: list[Event] = []
+        for kind, one in zip(kinds, entries, strict=True):
+            entry_id = EntryId(self._ids.uuid7())
+            told = dict(one.body) if one.subject is None else {"subject": b64(one.subject), **one.body}
+            shred_class = one.seal or (INSTANCE_KEY if one.subject is None else IDENTITY_CLASS)
+            plain = canonical(told)
+            salt, sealed = self._sealer.seal_body(entry_id, one.subject, shred_class, plain)
+            spelled = numbers[one.clause], numbers[one.policy_version], numbers[one.actor]
+            rows.append((entry_id, kind.number, *spelled, commitment(salt, plain)))
+            bodies.append((one.subject, shred_class, sealed))
+            events.append(
+                Event(entry_id, one.kind, one.clause, one.policy_version, one.actor, one.subject, told)
+            )
+        store.put_entries(tx, rows, bodies)
+        for event in events:
+            for projector in self._projectors.get(event.kind, ()):
+                projector(tx, event)
+        return [event.entry_id for event in events]
 
     def subscribe(self, kind: str, projector: Projector) -> None:
         """Run `projector(tx, event)` inside the transaction of every later entry of this kind."""
@@ -138,10 +147,11 @@ class Ledger(Reading):
         return placed
 
     def _place(self, tx: sa.Connection) -> int:
+        # The head first: entries read after it and swapped against it cannot have been placed in between.
+        head = tx.execute(sa.select(store.head).with_for_update()).one()
         waiting = store.pending(tx, BATCH)
         if not waiting:
             return 0
-        head = tx.execute(sa.select(store.head)).one()
         hashes = [leaf_hash(leaf_of(one)) for one in waiting]
         store.place(tx, [one.id for one in waiting], head.size)
         try:
@@ -188,3 +198,11 @@ class Ledger(Reading):
         if newest is None:
             raise SigningStoppedError
         return newest
+
+
+def _checked(one: NewEntry) -> Kind:
+    kind = kind_of(one.kind)
+    if one.subject is not None and not kind.about_person:
+        raise ValueError(f"`{one.kind}` is about no person")
+    check_words(one.clause, one.policy_version, one.actor)
+    return kind

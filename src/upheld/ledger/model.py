@@ -62,6 +62,22 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
+class NewEntry:
+    """What is to be told: the body is sealed under the subject's key of shred class `seal`.
+
+    The default class is the identity class; what is about nobody is sealed under the instance's key.
+    """
+
+    kind: str
+    clause: str
+    policy_version: str
+    actor: str
+    body: Mapping[str, Any]
+    subject: bytes | None = None
+    seal: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Event:
     """What a projector is told, inside the transaction of the change."""
 

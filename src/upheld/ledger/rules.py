@@ -6,6 +6,7 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from upheld.db import b64, canonical, unb64, uuid7_time
@@ -19,6 +20,7 @@ _ACTOR = re.compile(r"self|staff:[0-9]+|key:[A-Za-z0-9_-]+|svc:[a-z_]+")
 _CLAUSE = re.compile(r"[a-z0-9_.-]+")
 
 
+@lru_cache(maxsize=4096)
 def check_words(clause: str, policy_version: str, actor: str) -> None:
     """Refuse words that could carry a person into a leaf; raises ValueError."""
     if not _ACTOR.fullmatch(actor):
