@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 
 import pytest
@@ -105,3 +107,32 @@ def test_threads_that_meet_one_person_make_one_subject(house):
         thread.join()
     assert len(found) == 10
     assert len(set(found)) == 1
+
+
+MEETING = """
+import sys
+from pathlib import Path
+from upheld.db import Ids, SystemClock
+from upheld.records import open_holdings
+held = open_holdings(Path(sys.argv[1]), SystemClock(), Ids(SystemClock()))
+sys.stdout.write("ready\\n"); sys.stdout.flush(); sys.stdin.readline()
+for number in range(15):
+    print(held.vault.subject_for({"email": f"p{number}@example.com", "phone": f"+8131234{number:04}"}).hex())
+held.close()
+"""
+
+
+def test_processes_that_meet_the_same_people_make_one_subject_each(house):
+    """Three processes that take the same fifteen new people at once end with fifteen subjects."""
+    argv = [sys.executable, "-c", MEETING, str(house.folder)]
+    running = [
+        subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for _ in range(3)
+    ]
+    for one in running:
+        assert one.stdout.readline() == "ready\n"
+    for one in running:
+        one.stdin.write("go\n")
+        one.stdin.flush()
+    told = [one.communicate(timeout=60)[0].split() for one in running]
+    assert told[0] == told[1] == told[2]
+    assert len(set(told[0])) == 15

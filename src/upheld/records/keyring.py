@@ -27,6 +27,7 @@ EPOCH_SECONDS = 0.05
 """How old the knowledge of the epoch may be where the engine does not tell that somebody wrote."""
 
 _TRUNCATE_TRIES = 5
+_META_KEY = "SELECT s.root, m.wrapped FROM key_state s, key_meta m WHERE m.name = ?"
 _KEY = (
     "SELECT s.epoch, s.root, b.wrapped, d.wrapped FROM key_state s, key_bucket b, key_dek d"
     " WHERE b.number = ? AND d.subject = ? AND d.class = ?"
@@ -95,15 +96,16 @@ class KeyRing:
 
     @retried
     def _load_meta(self, name: str) -> bytes:
-        aad = meta_aad(name, self._root_id)
-        row = self._reader.rows("SELECT wrapped FROM key_meta WHERE name = ?", (name,))
+        row = self._reader.rows(_META_KEY, (name,))
         if row:
-            return self._root.unwrap(self._root_id, row[0][0], aad)
+            root, wrapped = row[0]
+            return self._root.unwrap(root, wrapped, meta_aad(name, root))
         if not name.startswith("month-"):
             raise RootError("The keys store lacks one of its own keys.")
         with self.store.write() as tx:
-            wrapped = self._rows.make_meta(tx, self._root_id, name)
-        return self._root.unwrap(self._root_id, wrapped, aad)
+            root = self._rows.state(tx, alone=True).root
+            wrapped = self._rows.make_meta(tx, root, name)
+        return self._root.unwrap(root, wrapped, meta_aad(name, root))
 
     def data_key(self, subject: bytes, shred_class: str) -> DataKey | None:
         """Give the key of a subject and shred class; None when there is none or it was destroyed."""
@@ -145,6 +147,8 @@ class KeyRing:
         if epoch != self._epoch:
             self._deks.clear()
             self._buckets.clear()
+            if root != self._root_id:
+                self._root.forget(self._root_id)
             self._epoch, self._root_id = epoch, root
 
     def _load(self, subject: bytes, shred_class: str) -> bytes | None:
@@ -173,6 +177,19 @@ class KeyRing:
     def make(self, tx: sa.Connection, subject: bytes, classes: Iterable[str]) -> None:
         """Make missing keys of a subject inside a transaction of the keys store."""
         self._rows.make(tx, subject, classes)
+
+    def hold(self, tx: sa.Connection, names: Iterable[bytes]) -> None:
+        """Take, in a transaction of the keys store, the rows that stand for these tags and subjects.
+
+        Two transactions that meet one new person thereby come one after the other, without a lock beside the rows.
+        """
+        self._rows.hold(tx, [bucket_of(name, self._bucket_count) for name in names])
+
+    def still_has(self, tx: sa.Connection, subject: bytes) -> bool:
+        """Say whether a subject has any key, in a transaction of the keys store that holds the subject's row."""
+        self._rows.hold(tx, [bucket_of(subject, self._bucket_count)])
+        query = sa.select(store.key_dek.c.subject).where(store.key_dek.c.subject == subject)
+        return tx.execute(query.limit(1)).first() is not None
 
     def hour(self) -> int:
         """Give the present hour since 1970."""

@@ -40,6 +40,22 @@ class KeyRows:
         for name in META:
             self.make_meta(tx, root, name)
 
+    def state(self, tx: sa.Connection, *, alone: bool = False) -> store.AnyRow:
+        """Give tenant, epoch, root and buckets; with `alone` nobody else changes epoch or root until the end."""
+        query = sa.select(store.key_state)
+        return tx.execute(query.with_for_update() if alone else query).one()
+
+    def hold(self, tx: sa.Connection, numbers: Iterable[int]) -> None:
+        """Take the rows of some buckets in one order, so that nobody meets or re-keys the same people meanwhile.
+
+        SQLite has one writer at a time anyway.
+        """
+        if tx.dialect.name == "sqlite":
+            return
+        bucket = store.key_bucket
+        query = sa.select(bucket.c.number).where(bucket.c.number.in_(sorted(set(numbers))))
+        tx.execute(query.order_by(bucket.c.number).with_for_update()).all()
+
     def make_meta(self, tx: sa.Connection, root: str, name: str) -> bytes:
         """Make a meta key unless it is there, and give it wrapped."""
         query = sa.select(store.key_meta.c.wrapped).where(store.key_meta.c.name == name)
@@ -50,14 +66,18 @@ class KeyRows:
         return wrapped
 
     def make(self, tx: sa.Connection, subject: bytes, classes: Iterable[str]) -> None:
-        """Make the keys a subject lacks of these shred classes; the identity class always."""
+        """Make the keys a subject lacks of these shred classes; the identity class always.
+
+        The bucket's row is taken before the root's name is read: a change of either waits, or is seen whole.
+        """
         dek = store.key_dek
+        number = bucket_of(subject, self.state(tx).buckets)
+        self.hold(tx, [number])
         there = set(tx.execute(sa.select(dek.c.shred_class).where(dek.c.subject == subject)).scalars())
         missing = sorted({CLASS_IDENTITY, *classes} - there)
         if not missing:
             return
-        state = tx.execute(sa.select(store.key_state)).one()
-        number = bucket_of(subject, state.buckets)
+        state = self.state(tx)
         bucket = AESGCM(self._bucket(tx, number, state.root))
         made = []
         for name in missing:
@@ -71,6 +91,7 @@ class KeyRows:
     ) -> None:
         """Delete keys of a subject (None: all, and the index rows), re-key the bucket, raise the epoch."""
         dek, tag = store.key_dek, store.key_tag
+        self.hold(tx, [bucket_of(subject, self.state(tx, alone=True).buckets)])
         gone = sa.delete(dek).where(dek.c.subject == subject)
         if classes is not None:
             gone = gone.where(dek.c.shred_class.in_(sorted(set(classes) - {CLASS_IDENTITY})))
@@ -93,7 +114,7 @@ class KeyRows:
 
     def _replace_bucket(self, tx: sa.Connection, subject: bytes) -> None:
         """Give the subject's bucket a new key and wrap its other keys under it, so that old copies open nothing."""
-        state = tx.execute(sa.select(store.key_state)).one()
+        state = self.state(tx)
         bucket, dek = store.key_bucket, store.key_dek
         number, bits = bucket_of(subject, state.buckets), _unused_bits(state.buckets)
         new = self.ids.random(32)

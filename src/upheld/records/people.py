@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 
 import sqlalchemy as sa
 
-from upheld.db import Ids, retried
+from upheld.db import Ids, StoreConflictError, retried
 from upheld.records import store
 from upheld.records.cipher import derive
 from upheld.records.index import FORM, SHARED, normal_form
@@ -86,10 +86,13 @@ class People:
         if subject is not None and complete:
             self._ring.ensure(subject, classes)
             return subject, True
+        new = self._ids.random(16)
         with self._ring.store.write() as tx:
-            subject = _first(tx, deciding, lone=not own)
-            was_known = subject is not None
-            subject = subject or self._ids.random(16)
+            self._ring.hold(tx, [new, *(tag for tag, _ in every)])
+            found = _first(tx, deciding, lone=not own)
+            was_known, subject = found is not None, found or new
+            if was_known and not self._ring.still_has(tx, subject):
+                raise StoreConflictError  # erased between the look and now
             missing = _missing(tx, subject, every)
             if missing:
                 tx.execute(sa.insert(store.key_tag), [{"tag": tag, "subject": subject} for tag in missing])
@@ -101,9 +104,9 @@ class People:
         """Add tags to a subject who still has keys; a tag that is another person's already stays theirs."""
         tags = [(self.tag(kind, value, region), kind in SHARED) for kind, value in identifiers.items()]
         known = [(tag, shared) for tag, shared in tags if tag is not None]
-        alive = sa.select(store.key_dek.c.subject).where(store.key_dek.c.subject == subject)
         with self._ring.store.write() as tx:
-            missing = _missing(tx, subject, known) if tx.execute(alive).first() is not None else []
+            self._ring.hold(tx, [subject, *(tag for tag, _ in known)])
+            missing = _missing(tx, subject, known) if self._ring.still_has(tx, subject) else []
             if missing:
                 tx.execute(sa.insert(store.key_tag), [{"tag": tag, "subject": subject} for tag in missing])
 

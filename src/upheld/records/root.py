@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,6 +17,7 @@ from upheld.db import Clock
 from upheld.records.model import RecordsError
 
 _FORM = b"\x01"
+WORTH = "overwriting is not guaranteed on SSD, copy-on-write or snapshotted disks"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +59,10 @@ class RootProvider(Protocol):
         """Destroy a root."""
         ...
 
+    def forget(self, root: str) -> None:
+        """Drop from memory what is known of a root that is no longer in use."""
+        ...
+
     def list(self) -> list[str]:
         """List the ids of the roots there are, oldest first."""
         ...
@@ -90,12 +96,7 @@ class FileRoot:
         roots = self.list()
         number = int(roots[-1].removeprefix("root-")) + 1 if roots else 1
         name = f"root-{number}"
-        fd = os.open(self._path(name), os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(fd, "wb") as file:
-            file.write(self._random(32))
-            file.flush()
-            os.fsync(file.fileno())
-        self._sync_folder()
+        write_new(self._path(name), self._random(32))
         self._cipher(name)
         return name
 
@@ -121,9 +122,12 @@ class FileRoot:
                 file.flush()
                 os.fsync(file.fileno())
             path.unlink()
-            self._sync_folder()
-        worth = "overwriting is not guaranteed on SSD, copy-on-write or snapshotted disks"
-        return Destroyed("done", self._clock.now(), worth)
+            sync_folder(self._folder)
+        return Destroyed("done", self._clock.now(), WORTH)
+
+    def forget(self, root: str) -> None:
+        """Drop a root from memory."""
+        self._cache.pop(root, None)
 
     def _path(self, root: str) -> Path:
         return self._folder / f"{root}.key"
@@ -143,9 +147,28 @@ class FileRoot:
         cipher = self._cache[root] = AESGCM(raw)
         return cipher
 
-    def _sync_folder(self) -> None:
-        fd = os.open(self._folder, os.O_RDONLY)
-        try:
-            os.fsync(fd)
-        finally:
-            os.close(fd)
+
+def write_new(path: Path, content: bytes) -> None:
+    """Write a file of mode 0600 that is there whole, and on the disk, or not at all; raises RootError when it is there."""
+    draft = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}")
+    fd = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(fd, "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    try:
+        os.link(draft, path)
+    except FileExistsError:
+        raise RootError("Another process made the same root key.", permanent=False) from None
+    finally:
+        draft.unlink()
+    sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Let the names in a folder be on the disk."""
+    fd = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
