@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from upheld.db import b64, canonical, lp, parse_canonical, unb64
+from upheld.db.bytesafe import _plain
 
 texts = st.text(st.characters(exclude_categories=["Cs"]))
 plain = st.recursive(
@@ -57,3 +60,18 @@ def test_loose_base64_is_refused(text):
 def test_length_prefixes_keep_lists_apart(one, other):
     """Two lists of parts give the same bytes only when they are the same list."""
     assert (lp(*one) == lp(*other)) == (one == other)
+
+
+@given(plain)
+def test_the_quick_way_and_the_careful_way_write_the_same(value):
+    """Values of plain types take a quicker way to the same bytes as the one that checks each part."""
+    careful = json.dumps(_plain(value), ensure_ascii=False, separators=(",", ":")).encode()
+    assert canonical(value) == careful
+    assert canonical({"a": value, "B": [value]}) == b'{"B":[' + careful + b'],"a":' + careful + b"}"
+
+
+def test_an_error_repeats_nothing_of_the_text():
+    """What cannot be written is refused without its words, for they may be a person's."""
+    with pytest.raises(ValueError, match="lone surrogate") as caught:
+        canonical({"name": "Hanako\ud800"})
+    assert "Hanako" not in str(caught.value)

@@ -1,6 +1,7 @@
 """Ledger: what happened, in order. Promises that every change has one entry, provable offline, with no personal data in clear."""
 
 from upheld.ledger.actions import Ledger
+from upheld.ledger.kept import KeptCheckpoint
 from upheld.ledger.model import (
     BodyErasedError,
     BodySealer,
@@ -29,6 +30,7 @@ __all__ = [
     "Entry",
     "EntryId",
     "Event",
+    "KeptCheckpoint",
     "Kind",
     "Ledger",
     "LedgerError",

@@ -5,12 +5,14 @@ from __future__ import annotations
 import threading
 from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import sqlalchemy as sa
 
 from upheld.db import Clock, Ids, Store, b64, canonical, crash_point, retried
-from upheld.ledger import audit, store
+from upheld.ledger import store
+from upheld.ledger.kept import KeptCheckpoint
 from upheld.ledger.model import (
     IDENTITY_CLASS,
     INSTANCE_KEY,
@@ -23,8 +25,8 @@ from upheld.ledger.model import (
     SigningStoppedError,
 )
 from upheld.ledger.note import Checkpoint, Signer, sign_checkpoint
-from upheld.ledger.reading import Reading, leaf_of, newest_checkpoint
-from upheld.ledger.rules import check_words, commitment
+from upheld.ledger.reading import Reading, newest_checkpoint
+from upheld.ledger.rules import check_words, commitment, next_origin
 from upheld.ledger.tree import EMPTY_ROOT, TileTree, grow_tiles, leaf_hash
 from upheld.ledger.vocabulary import Kind, kind_of
 from upheld.ledger.words import Words
@@ -39,9 +41,17 @@ class Ledger(Reading):
     Clause: security.technical
     """
 
-    def __init__(self, data: Store, signer: Signer, sealer: BodySealer, clock: Clock, ids: Ids) -> None:
+    def __init__(
+        self,
+        data: Store,
+        signer: Signer,
+        sealer: BodySealer,
+        clock: Clock,
+        ids: Ids,
+        kept: KeptCheckpoint | None = None,
+    ) -> None:
         """Open the log, beginning it under the signer's origin if the store has none."""
-        super().__init__(data, signer, sealer)
+        super().__init__(data, signer, sealer, kept)
         self._clock = clock
         self._ids = ids
         self._projectors: dict[str, list[Projector]] = defaultdict(list)
@@ -57,6 +67,7 @@ class Ledger(Reading):
                 tx.execute(sa.insert(store.head).values(values))
         with data.read() as tx:
             self._words.learn(tx)
+            self._epoch: int = tx.execute(sa.select(store.head.c.epoch)).scalar_one()
 
     # writing
 
@@ -148,26 +159,36 @@ class Ledger(Reading):
 
     def _place(self, tx: sa.Connection) -> int:
         # The head first: entries read after it and swapped against it cannot have been placed in between.
-        head = tx.execute(sa.select(store.head).with_for_update()).one()
-        waiting = store.pending(tx, BATCH)
-        if not waiting:
+        head = self._locked_head(tx)
+        return self._grow(tx, head, store.pending(tx, BATCH))
+
+    def _locked_head(self, tx: sa.Connection) -> store.AnyRow:
+        head: store.AnyRow = tx.execute(sa.select(store.head).with_for_update()).one()
+        if head.epoch != self._epoch:
+            self._stopped = "forked"
+            raise SigningStoppedError
+        return head
+
+    def _grow(self, tx: sa.Connection, head: store.AnyRow, rows: Sequence[store.AnyRow]) -> int:
+        """Place stored rows behind the head and swap it; raises HeadMovedError when somebody else did."""
+        if not rows:
             return 0
-        hashes = [leaf_hash(leaf_of(one)) for one in waiting]
-        store.place(tx, [one.id for one in waiting], head.size)
+        hashes = [leaf_hash(store.leaf_of_row(row)) for row in rows]
+        store.place(tx, [row.id for row in rows], head.size)
         try:
             store.put_tiles(tx, grow_tiles(head.size, hashes, store.tiles(tx)))
-            size = head.size + len(waiting)
+            size = head.size + len(rows)
             root = TileTree(store.tiles(tx), size).root()
         except LookupError:
             raise SigningStoppedError from None
         if not store.move_head(tx, head, size, root):
             raise HeadMovedError
-        return len(waiting)
+        return len(rows)
 
     def _check(self, tx: sa.Connection) -> None:
         """Compare tiles, head and newest checkpoint once after opening."""
         if not self._checked:
-            self._stopped = audit.contradiction(tx)
+            self._stopped = self._contradiction(tx)
             self._checked = True
         if self._stopped:
             raise SigningStoppedError
@@ -185,7 +206,36 @@ class Ledger(Reading):
         with self._store.write() as tx:
             if newest_checkpoint(tx, head.origin, at=head.size) is None:
                 tx.execute(sa.insert(store.checkpoint).values(**values, signed_at=self._clock.now()))
+        if self._kept is not None:
+            self._kept.put(replace(unsigned, note=note))
         crash_point("ledger.sign")
+
+    def fork(self, *, policy_version: str, actor: str, clause: str = "security.technical") -> EntryId:
+        """Go on under the next origin after an older state of the store was put back, and sign that.
+
+        The old origin signed more than the store holds now and never signs again. The first entry of the new one
+        is `ledger.restored`: it names the last checkpoint known of the old one and the size that was put back.
+        Entries that waited in the restored state get their positions after it. Other processes that hold the log
+        open place nothing any more. Raises SigningStoppedError when the tree itself cannot be read.
+        """
+        with self._integrating:
+            known = self._kept.newest(self._signer) if self._kept else None
+            with self._store.write() as tx:
+                self._words.learn(tx)
+                head = self._locked_head(tx)
+                known = known or newest_checkpoint(tx, head.origin)
+                origin = next_origin(head.origin, *([known.origin] if known else []))
+                body: dict[str, Any] = {"origin": head.origin, "restored_size": head.size}
+                if known is not None:
+                    body |= {"known": known.note}
+                told = NewEntry("ledger.restored", clause, policy_version, actor, body)
+                (entry_id,) = self.append_many(tx, [told])
+                self._grow(tx, head, store.by_id(tx, entry_id))
+                store.begin_origin(tx, origin, head.epoch + 1)
+            self._signer = replace(self._signer, origin=origin)
+            self._epoch, self._stopped, self._checked = head.epoch + 1, None, True
+            self._sign()
+        return entry_id
 
     def checkpoint(self) -> Checkpoint:
         """Give the newest signed checkpoint; signs the empty log if nothing was ever signed."""

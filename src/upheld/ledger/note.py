@@ -97,6 +97,11 @@ def open_note(note: str, vkeys: Iterable[str]) -> Checkpoint:
     return checkpoint
 
 
+def read_note(note: str) -> Checkpoint:
+    """Read a note without looking at its signatures; raises ValueError when it is no checkpoint."""
+    return _parse(note)[1]
+
+
 def _parse(note: str) -> tuple[str, Checkpoint, list[str]]:
     head, gap, tail = note.rpartition("\n\n")
     lines = head.split("\n")

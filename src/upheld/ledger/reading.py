@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from upheld.db import Store, b64, parse_canonical
 from upheld.ledger import audit, store
+from upheld.ledger.kept import KeptCheckpoint
 from upheld.ledger.model import (
     BodyErasedError,
     BodySealer,
@@ -25,16 +26,22 @@ from upheld.ledger.rules import leaf_bytes
 from upheld.ledger.tree import TileTree
 from upheld.ledger.vocabulary import kind_of
 
+Check = Callable[[sa.Connection, int], Iterable[LedgerFinding]]
+
 
 class Reading:
     """What can be asked of a log without changing it; `tx` joins a transaction already open."""
 
-    def __init__(self, data: Store, signer: Signer, sealer: BodySealer) -> None:
-        """Read from a data store; bodies open through the sealer."""
+    def __init__(
+        self, data: Store, signer: Signer, sealer: BodySealer, kept: KeptCheckpoint | None = None
+    ) -> None:
+        """Read from a data store; bodies open through the sealer; `kept` knows the newest checkpoint from outside."""
         self._store = data
         self._signer = signer
         self._sealer = sealer
+        self._kept = kept
         self._stopped: str | None = None
+        self._checks: list[Check] = []
 
     @property
     def vkey(self) -> str:
@@ -89,9 +96,12 @@ class Reading:
             waiting = tx.execute(count).scalar_one()
             cp = store.checkpoint.c
             signed = tx.execute(sa.select(cp.size, cp.signed_at).order_by(cp.size.desc())).first()
-            stopped = self._stopped or audit.contradiction(tx)
+            stopped = self._stopped or self._contradiction(tx)
         size, at = signed or (None, None)
         return LedgerHealth(head.size, waiting, size, at, stopped)
+
+    def _contradiction(self, tx: sa.Connection) -> str | None:
+        return audit.contradiction(tx, self._kept.newest(self._signer) if self._kept else None)
 
     # proving
 
@@ -129,10 +139,19 @@ class Reading:
     def verify(self, since: int = 0) -> list[LedgerFinding]:
         """Check the whole stored ledger against itself and its signatures; no finding means none found.
 
-        Open bodies and leaf hashes are checked from position `since` on; the tree always as a whole.
+        From position `since` on entries are hashed again and bodies opened; what stands before the newest
+        checkpoint up to there is taken from the tiles, if these give the signed root. Then the checks that rooms
+        registered run, on the same state of the store.
         """
         with self._store.read() as tx:
-            return audit.verify(tx, [self._signer.vkey()], self._sealer, since)
+            found = audit.verify(tx, self._signer, self._sealer, since)
+            for check in self._checks:
+                found += check(tx, since)
+        return sorted(set(found))
+
+    def check_also(self, check: Check) -> None:
+        """Let `verify` run `check(tx, since)` as well: whatever a higher room knows of rows and their entries."""
+        self._checks.append(check)
 
     def _reading(self, tx: sa.Connection | None) -> AbstractContextManager[sa.Connection]:
         return self._store.read() if tx is None else nullcontext(tx)

@@ -31,6 +31,18 @@ def check_words(clause: str, policy_version: str, actor: str) -> None:
         raise ValueError("a policy version is a short name or hash")
 
 
+def origin_parts(origin: str) -> tuple[str, int]:
+    """Give the stem of an origin and its number: a log restored from an older state goes on under the next one."""
+    stem, _, number = origin.rpartition("/")
+    return (stem, int(number)) if stem and number.isascii() and number.isdigit() else (origin, 1)
+
+
+def next_origin(*origins: str) -> str:
+    """Give the origin after the last of these, so that none that ever signed signs again."""
+    stem, number = origin_parts(max(origins, key=origin_parts))
+    return f"{stem}/{number + 1}"
+
+
 def leaf_bytes(entry_id: bytes, kind: str, clause: str, policy_version: str, actor: str, b: bytes) -> bytes:
     """Give the canonical leaf: a JSON array of seven strings without white space."""
     return canonical([FORM, b64(entry_id), kind, clause, policy_version, actor, b64(b)])

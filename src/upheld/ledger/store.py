@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from upheld.db import UtcMs, data_metadata
 from upheld.ledger.model import Entry, EntryId
+from upheld.ledger.rules import leaf_bytes
 from upheld.ledger.tree import Fetch
 from upheld.ledger.vocabulary import KIND_NUMBERS, Kind
 
@@ -96,6 +97,7 @@ _entries = (
     .outerjoin(_actor, _actor.c.id == entry.c.actor)
     .outerjoin(body, body.c.entry == entry.c.id)
 )
+_whole = _entries.add_columns(body.c.sealed)
 
 
 def read_entry(row: AnyRow) -> Entry:
@@ -131,8 +133,25 @@ def since(tx: sa.Connection, n: int, limit: int, kinds: Collection[Kind] = ()) -
 
 
 def raw_since(tx: sa.Connection, n: int, limit: int) -> list[AnyRow]:
-    """List stored rows from position `n` on, unread, for a check that must not trust them."""
-    return list(tx.execute(_entries.where(entry.c.n >= n).order_by(entry.c.n).limit(limit)))
+    """List stored rows from position `n` on with their sealed bodies, unread, for a check that must not trust them."""
+    return list(tx.execute(_whole.where(entry.c.n >= n).order_by(entry.c.n).limit(limit)))
+
+
+def raw_pending(tx: sa.Connection) -> list[AnyRow]:
+    """List stored rows without a position with their sealed bodies."""
+    return list(tx.execute(_whole.where(entry.c.n.is_(None)).order_by(entry.c.id)))
+
+
+def loose_bodies(tx: sa.Connection) -> int:
+    """Count sealed bodies that belong to no entry."""
+    held = sa.select(entry.c.id).where(entry.c.id == body.c.entry).exists()
+    return int(tx.execute(sa.select(sa.func.count()).select_from(body).where(~held)).scalar_one())
+
+
+def count_of(tx: sa.Connection, kind: Kind, below: int) -> int:
+    """Count the entries of a kind at positions below one."""
+    query = sa.select(sa.func.count()).select_from(entry).where(entry.c.kind == kind.number, entry.c.n < below)
+    return int(tx.execute(query).scalar_one())
 
 
 def of_subject(tx: sa.Connection, subject: bytes) -> list[Entry]:
@@ -142,10 +161,23 @@ def of_subject(tx: sa.Connection, subject: bytes) -> list[Entry]:
     ]
 
 
-def pending(tx: sa.Connection, limit: int) -> list[Entry]:
-    """List entries without a position, oldest first."""
-    rows = tx.execute(_entries.where(entry.c.n.is_(None)).order_by(entry.c.id).limit(limit))
-    return [read_entry(row) for row in rows]
+def pending(tx: sa.Connection, limit: int) -> list[AnyRow]:
+    """List stored rows without a position, oldest first."""
+    return list(tx.execute(_entries.where(entry.c.n.is_(None)).order_by(entry.c.id).limit(limit)))
+
+
+def by_id(tx: sa.Connection, entry_id: bytes) -> list[AnyRow]:
+    """Give the stored row of an entry, alone in a list."""
+    return list(tx.execute(_entries.where(entry.c.id == entry_id)))
+
+
+def leaf_of_row(row: AnyRow) -> bytes:
+    """Render the leaf of a stored row; raises ValueError when a stored word or kind cannot be read."""
+    known = KIND_NUMBERS.get(row.kind)
+    if known is None or None in (row.clause_text, row.version_text, row.actor_text):
+        raise ValueError("a stored word is missing")
+    words = row.clause_text.decode(), row.version_text.decode(), row.actor_text.decode()
+    return leaf_bytes(row.id, known.name, *words, row.b)
 
 
 _SQLITE_ENTRY = "INSERT INTO ledger_entry (id, kind, clause, version, actor, b) VALUES (?, ?, ?, ?, ?, ?)"
@@ -241,9 +273,10 @@ def put_tiles(tx: sa.Connection, changed: Mapping[tuple[int, int], bytes]) -> No
             tx.execute(sa.insert(tile).values(level=level, number=number, hashes=hashes))
 
 
-def all_tiles(tx: sa.Connection) -> Iterator[tuple[int, int, bytes]]:
-    """Stream every stored tile as (level, number, hashes)."""
-    for row in tx.execute(sa.select(tile).order_by(tile.c.level, tile.c.number)):
+def all_tiles(tx: sa.Connection, leaves_from: int = 0) -> Iterator[tuple[int, int, bytes]]:
+    """Stream stored tiles as (level, number, hashes), those of the leaves from a tile number on."""
+    kept = sa.or_(tile.c.level != 0, tile.c.number < 0, tile.c.number >= leaves_from)
+    for row in tx.execute(sa.select(tile).where(kept).order_by(tile.c.level, tile.c.number)):
         yield row.level, row.number, row.hashes
 
 
@@ -251,6 +284,11 @@ def move_head(tx: sa.Connection, old: AnyRow, size: int, root: bytes) -> bool:
     """Swap the head if it is still the one that was read; false when another process was first."""
     query = sa.update(head).where(head.c.size == old.size, head.c.root == old.root, head.c.epoch == old.epoch)
     return tx.execute(query.values(size=size, root=root)).rowcount == 1
+
+
+def begin_origin(tx: sa.Connection, origin: str, epoch: int) -> None:
+    """Let the log go on under another origin; whoever opened it before may not place entries any more."""
+    tx.execute(sa.update(head).values(origin=origin, epoch=epoch))
 
 
 def log_origin(tx: sa.Connection) -> str | None:

@@ -46,6 +46,13 @@ class Frontier:
         self._peaks: list[bytes] = []
         self.size = 0
 
+    @classmethod
+    def over(cls, tree: TileTree, size: int) -> Frontier:
+        """Go on behind the first `size` leaves of a stored tree; raises LookupError when a tile is short."""
+        made = cls()
+        made.size, made._peaks = size, tree.peaks(size)
+        return made
+
     def add(self, hashed: bytes) -> None:
         """Append one leaf hash."""
         size = self.size
@@ -78,6 +85,15 @@ class TileTree:
         """Give the root of the first `size` leaves (default: all)."""
         size = self.size if size is None else size
         return self._range(0, size) if size else EMPTY_ROOT
+
+    def peaks(self, size: int) -> list[bytes]:
+        """Give the roots of the complete subtrees that the first `size` leaves fall into, largest first."""
+        found, at = [], 0
+        for power in range(size.bit_length() - 1, -1, -1):
+            if size >> power & 1:
+                found.append(self._node(power, at >> power))
+                at += 1 << power
+        return found
 
     def inclusion(self, n: int, size: int) -> list[bytes]:
         """Give the hashes that lead from leaf `n` to the root of the first `size` leaves."""

@@ -10,7 +10,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from upheld.db import Clock, Ids, Store, data_metadata, keys_metadata
-from upheld.ledger import Ledger, Signer
+from upheld.ledger import KeptCheckpoint, Ledger, Signer
 from upheld.ledger.store import log_origin
 from upheld.records import store
 from upheld.records.journal import Journal, JournalGapError
@@ -95,7 +95,8 @@ def open_holdings(
     """Open or begin the data folder and finish erasures that a crash interrupted.
 
     `origin` names the ledger when it is begun and is kept from then on. Below the folder lie `data/`, `keys/`,
-    `root/` (unless another root provider is given) and two copies of the erasure journal; `stores.toml` may put
+    `root/` (unless another root provider is given) and two copies of the erasure
+    journal with the ledger's newest checkpoint; `stores.toml` may put
     the two stores into PostgreSQL instead. Raises PlacesError, RootError, JournalGapError, StoreTooNewError.
     """
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -108,7 +109,8 @@ def open_holdings(
     with data.read() as tx:
         known = log_origin(tx)
     signer = Signer(known or origin or DEFAULT_ORIGIN, ring.meta("signing"))
-    ledger = Ledger(data, signer, ring, clock, ids)
+    kept = KeptCheckpoint([folder / "journal" / name / "checkpoint.txt" for name in ("a", "b")])
+    ledger = Ledger(data, signer, ring, clock, ids, kept)
     vault = Vault(data, ring, ledger, journal, clock, ids)
     vault.resume_erasures()
     return Holdings(data, ring, journal, ledger, vault)

@@ -1,0 +1,55 @@
+"""The newest checkpoint kept in files beside the stores, so that a store put back to an older state is found out."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from upheld.ledger.note import Checkpoint, Signer, open_note, read_note
+from upheld.ledger.rules import origin_parts
+
+
+class KeptCheckpoint:
+    """One note in several files; a restored backup of the data store does not reach them.
+
+    Clause: security.technical
+    """
+
+    def __init__(self, files: Sequence[Path]) -> None:
+        """Keep it in each of `files`."""
+        self._files = tuple(files)
+
+    def put(self, checkpoint: Checkpoint) -> None:
+        """Replace what is kept, whole or not at all, durably."""
+        for file in self._files:
+            write_whole(file, checkpoint.note)
+
+    def newest(self, signer: Signer) -> Checkpoint | None:
+        """Give the newest checkpoint kept that the log's key signed under any of its origins; None without one."""
+        found: list[Checkpoint] = []
+        for file in self._files:
+            try:
+                note = file.read_text("utf-8")
+                origin = read_note(note).origin
+                found.append(open_note(note, [replace(signer, origin=origin).vkey()]))
+            except (OSError, ValueError):  # the other copy decides
+                continue
+        return max(found, key=lambda one: (*origin_parts(one.origin), one.size), default=None)
+
+
+def write_whole(file: Path, text: str) -> None:
+    """Write a small file so that after a power cut it is the old one or the new one."""
+    file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    beside = file.with_name(f"{file.name}.{os.getpid()}.new")
+    with beside.open("w", encoding="utf-8") as out:
+        out.write(text)
+        out.flush()
+        os.fsync(out.fileno())
+    beside.replace(file)
+    folder = os.open(file.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
