@@ -34,6 +34,7 @@ from upheld.rights import actions as rights
 from upheld.rights import web as rights_web
 from upheld.security import web as security_web
 from upheld.security.guard import KeyGuard
+from upheld.transfers import web as transfers_web
 from upheld.web.headers import speak_for
 from upheld.web.pages import AnyRequest, Frame, Pages
 from upheld.web.refusals import Refusal
@@ -97,6 +98,7 @@ def create_app(settings: Settings, house: House | None = None) -> Litestar:
         *collection_web.routes(home, pages, guard),
         *basis_web.routes(home, pages, guard),
         *security_web.routes(home, pages),
+        *transfers_web.routes(home),
         *retention_web.routes(home),
         *rights_web.routes(home, pages),
         *_decide(home),

@@ -27,6 +27,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "collect": ("cli_rooms:collect", "Store what a person gave, through the same gate as the form."),
     "read": ("cli_rooms:read", "Read fields of one person for a purpose."),
     "audience": ("cli_rooms:audience", "List the people who may be met for a purpose."),
+    "transfers": ("cli_rooms:transfers", "Ask whether data of a person may go to a service."),
     "plan": ("cli_rooms:plan", "Show what would be erased or changed, and keep it as a plan."),
     "apply": ("cli_rooms:apply", "Carry out a plan, exactly as it was shown."),
     "relation": ("cli_rooms:relation", "Tell that a contract, an account or an application ended."),

@@ -13,6 +13,7 @@ _PARTS = {
     "collect": "flow",
     "read": "flow",
     "audience": "flow",
+    "transfers": "gates",
     "plan": "keeping",
     "apply": "keeping",
     "relation": "keeping",

@@ -17,7 +17,7 @@ from upheld.ledger.tree import leaf_hash, verify_inclusion
 FORM = "u1"
 _COMMIT = b"upheld/body/v1\n"
 _ACTOR = re.compile(r"self|staff:[0-9]+|key:[A-Za-z0-9_-]+|svc:[a-z_]+")
-_CLAUSE = re.compile(r"[a-z0-9_.-]+")
+_CLAUSE = re.compile(r"country\.[A-Z]{2}|[a-z0-9_.-]+")  # a country sheet is named by its code
 
 
 @lru_cache(maxsize=4096)

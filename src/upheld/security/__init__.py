@@ -3,9 +3,10 @@
 from upheld.security.actions import keep_by, read
 from upheld.security.audience import audience
 from upheld.security.model import Account, ApiKey, Kept, Lock, Reader, Reading, Rules
-from upheld.security.rules import may_read
+from upheld.security.rules import STEPS, may_read
 
 __all__ = [
+    "STEPS",
     "Account",
     "ApiKey",
     "Kept",

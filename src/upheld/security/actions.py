@@ -77,7 +77,7 @@ def read(
     """
     now = now_of(house)
     early = check_reader(now, reader, purpose)
-    person = _person(house, subject, identifier or {})
+    person = person_of(house, subject, identifier or {})
     with house.store.write() as tx:
         records = house.vault.records_of(tx, person) if person else []
         wanted = [one for one in records if not record or one.ref == record]
@@ -104,7 +104,8 @@ def _nobody(now: Now, purpose: str, early: Shut | None) -> None:
     raise Refusal("not_found", "security.technical.access", policy_version=now.policy.version)
 
 
-def _person(house: House, subject: str, identifier: Mapping[str, str]) -> bytes | None:
+def person_of(house: House, subject: str, identifier: Mapping[str, str]) -> bytes | None:
+    """Find who is meant, by reference or by one identifier; None for nobody, Refusal `value_invalid` for no one form."""
     if bool(subject) == bool(identifier) or len(identifier) > 1:
         raise Refusal("value_invalid", "security.technical.access", fields=("subject",))
     if subject:

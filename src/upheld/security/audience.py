@@ -122,7 +122,7 @@ def _walk(
             if not _reachable(policy, record, wanted):
                 continue
             around = surroundings(house, tx, record.subject)
-            fields = _fields(policy, record, wanted.purpose)
+            fields = needed(policy, record, wanted.purpose)
             totals = _totals(now.policy, wanted)
             outcome = judge(
                 house, tx, now, reader, record, around, wanted.purpose, () if totals else fields, totals=totals
@@ -152,7 +152,7 @@ def _reachable(policy: CompiledPolicy, record: Record, wanted: Wanted) -> bool:
     return any(policy.fields[name].format == wanted.channel for name in situation.fields if name in policy.fields)
 
 
-def _fields(policy: CompiledPolicy, record: Record, purpose: str) -> tuple[str, ...]:
+def needed(policy: CompiledPolicy, record: Record, purpose: str) -> tuple[str, ...]:
     """Give the fields that a purpose needs; where it names none, every field it may use.
 
     Clause: collection.purposes (GDPR 5(1)(c))
@@ -168,7 +168,7 @@ def _person(
 ) -> dict[str, Any]:
     values: dict[str, Any] = {}
     for record, _ in records:
-        names = _fields(version_of(house, record), record, wanted.purpose)
+        names = needed(version_of(house, record), record, wanted.purpose)
         opened = house.vault.open_fields(tx, record)
         values.update({name: opened[name] for name in names if name in opened})
     return {"subject": b64(records[0][0].subject), "fields": values}

@@ -31,9 +31,13 @@ class KeyGuard:
         return self.reader(headers).actor if headers.get("authorization") else None
 
     def permit(self, headers: Mapping[str, str], scope: str) -> str:
-        """Give the actor if they may do `scope`: a program by its scopes, staff while they hold any role."""
+        """Give the actor if they may do `scope`: a program by its scopes, staff while they hold any role.
+
+        `consents:write` covers every purpose; all other scopes cover what they name.
+        """
         reader = self.reader(headers)
-        allowed = reader.purposes != frozenset() if reader.staff else scope in reader.scopes
+        wide = scope.startswith("consents:") and "consents:write" in reader.scopes
+        allowed = reader.purposes != frozenset() if reader.staff else wide or scope in reader.scopes
         if not allowed:
             raise Refusal("forbidden", _CLAUSE)
         return reader.actor

@@ -16,8 +16,11 @@ from upheld.security.store import AnyRow, key_table
 from upheld.web.refusals import Refusal
 
 LONGEST = timedelta(days=365)
-SCOPES = ("collect", "read", "audience", "consents", "requests", "relations")
-_SCOPE = re.compile(r"(collect|read|audience|consents|requests|relations):([a-z][a-z0-9_]{0,39})")
+SCOPES = ("collect", "read", "audience", "transfer", "consents", "requests", "relations")
+AT_ONCE = 2
+"""How many keys of one label may count at a time: the old one and its successor."""
+
+_SCOPE = re.compile(rf"({'|'.join(SCOPES)}):([a-z][a-z0-9_]{{0,39}})")
 _KEY = re.compile(r"upheld_([a-f0-9]{8})_([A-Za-z0-9_-]{43})")
 _CLAUSE = "security.technical.access"
 
@@ -48,6 +51,7 @@ def make(
     with house.store.write() as tx:
         if number is not None:
             staff.account(house, tx, number)
+        _room_for(house, tx, label[:80])
         values = {
             "id": key_id,
             "digest": _digest(secret),
@@ -64,6 +68,14 @@ def make(
         _note(house, tx, "access.granted", by, body)
     house.stirred.set()
     return made, f"upheld_{key_id}_{secret}"
+
+
+def _room_for(house: House, tx: sa.Connection, label: str) -> None:
+    """Refuse a third key of a label while two of it count: one is replaced by the next, then revoked."""
+    counting = sa.and_(key_table.c.label == label, key_table.c.revoked_at.is_(None))
+    counting = sa.and_(counting, key_table.c.expires_at > house.clock.now())
+    if len(tx.execute(sa.select(key_table.c.id).where(counting)).all()) >= AT_ONCE:
+        raise Refusal("value_invalid", _CLAUSE, fields=("label",))
 
 
 @retried
@@ -113,6 +125,14 @@ def for_audience(reader: Reader) -> Reader:
     if reader.staff:
         return reader
     covered = frozenset(scope.partition(":")[2] for scope in reader.scopes if scope.startswith("audience:"))
+    return Reader(actor=reader.actor, purposes=covered, staff=False, scopes=reader.scopes)
+
+
+def for_transfer(reader: Reader, service: str) -> Reader:
+    """Give a reader as one who asks for a hop: a program then needs the scope `transfer:<service>`, and no other."""
+    if reader.staff:
+        return reader
+    covered = None if f"transfer:{service}" in reader.scopes else frozenset[str]()
     return Reader(actor=reader.actor, purposes=covered, staff=False, scopes=reader.scopes)
 
 

@@ -42,3 +42,43 @@ class Stop:
     def allow(self) -> bool:
         """Say that the hop may not be made."""
         return False
+
+
+@dataclass(frozen=True, slots=True)
+class Hop:
+    """What somebody wants to send where: the service, or the recipient outside, by id or name.
+
+    `region` is where the object would lie; `record` narrows it to one record; `contract_id` names the contract the
+    use is for. The person is named by `subject` or by an `identifier` (kind to value).
+    """
+
+    service: str
+    purpose: str
+    subject: str = ""
+    identifier: Mapping[str, str] = field(default_factory=Frozen, hash=False)
+    fields: tuple[str, ...] = ()
+    region: str | None = None
+    record: str = ""
+    contract_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Leave:
+    """Leave to send these fields of one record, on what it rests, and the ledger entry that says so."""
+
+    record: str
+    situation: str
+    policy_version: str
+    fields: tuple[str, ...]
+    route: Route
+    entry: str
+
+
+@dataclass(frozen=True, slots=True)
+class Allowed:
+    """What may be sent of one person; `kind` tells what the other side is: entrusted, joint, third_party."""
+
+    subject: str
+    service: str
+    kind: str
+    leaves: tuple[Leave, ...]

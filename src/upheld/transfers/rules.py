@@ -50,7 +50,7 @@ def permitted(
     if row is None or purpose not in row.purposes:
         return Stop("service_unknown", f"services.{service}" if row else "services")
     held = regimes(policy.reach, policy.packs, origin, on, law)
-    stop = _order(policy, law, row, on, region) or _unassessed(policy, law, row, held, on)
+    stop = _order(policy, law, row, on, region) or assessed(policy, law, row.countries, held, on)
     if stop is not None:
         return stop
     positions = _positions(policy, law, row, held, on, consents)
@@ -58,7 +58,7 @@ def permitted(
         return positions
     hiring = _hiring(policy, row, situation)
     mechanisms: dict[str, Mapping[str, str]] = {}
-    for regime in _asking(policy, law, held, "transfer.mechanism", on):
+    for regime in asking(policy, law, held, "transfer.mechanism", on):
         carried = _mechanisms(policy, law, row, regime, origin, on, hiring)
         if isinstance(carried, Stop):
             return carried
@@ -66,7 +66,8 @@ def permitted(
     return Route(service, purpose, on, positions, Frozen(mechanisms))
 
 
-def _asking(policy: CompiledPolicy, law: Law, held: Iterable[str], rule: str, on: date) -> tuple[str, ...]:
+def asking(policy: CompiledPolicy, law: Law, held: Iterable[str], rule: str, on: date) -> tuple[str, ...]:
+    """Give those of the regimes that hold whose law has the rule in force."""
     asked = {found.regime for found in law.rule(policy.packs, rule, on)}
     return tuple(regime for regime in held if regime in asked)
 
@@ -94,20 +95,18 @@ def _order(policy: CompiledPolicy, law: Law, service: Service, on: date, region:
     return None
 
 
-def _foreign(policy: CompiledPolicy, service: Service) -> tuple[str, ...]:
-    return tuple(country for country in service.countries if country != policy.controller.country)
-
-
-def _unassessed(
-    policy: CompiledPolicy, law: Law, service: Service, held: Iterable[str], on: date
+def assessed(
+    policy: CompiledPolicy, law: Law, countries: Iterable[str], held: Iterable[str], on: date
 ) -> Stop | None:
-    """Ask for a sheet of each foreign country, looked at and not past its next look.
+    """Ask for a sheet of each foreign country, looked at and not past its next look; give the stop where one lacks.
 
     Clause: security.external_environment (APPI 23)
     """
-    if not _asking(policy, law, held, "security.country_sheet", on):
+    if not asking(policy, law, held, "security.country_sheet", on):
         return None
-    for country in _foreign(policy, service):
+    for country in countries:
+        if country == policy.controller.country:
+            continue
         seen = policy.evidence.of(f"country.{country}")
         until = seen.get("next")
         dated = isinstance(seen.get("assessed"), date) and (not isinstance(until, date) or on <= until)
