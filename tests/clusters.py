@@ -15,6 +15,11 @@ from dataclasses import dataclass, field
 from functools import cache
 from itertools import count
 from pathlib import Path
+from threading import Event
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from upheld.db import Store
 
 _BINARIES = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parent.name))
 _SETTINGS = (
@@ -131,6 +136,9 @@ def write_places(folder: Path) -> None:
         (folder / "stores.toml").write_text(f'data = "{fresh_schema()}"\nkeys = "{fresh_schema()}"\n', "utf-8")
 
 
+_on_postgres = Event()
+
+
 @contextmanager
 def begun_on_postgres() -> Iterator[None]:
     """Let every data folder that is begun meanwhile lie in PostgreSQL."""
@@ -139,15 +147,71 @@ def begun_on_postgres() -> Iterator[None]:
     before = assembly.places_of
 
     def places_of(folder: Path) -> assembly.Places:
-        if not (folder / "data" / "data.db").exists():
-            write_places(folder)
+        begin_here(folder)
         return before(folder)
 
     assembly.places_of = places_of
+    _on_postgres.set()
     try:
         yield
     finally:
         assembly.places_of = before
+        _on_postgres.clear()
+
+
+def begin_here(folder: Path) -> Path:
+    """Prepare a folder that a process of its own will begin, for the engine of this run, and give it back."""
+    if _on_postgres.is_set() and not (folder / "data" / "data.db").exists():
+        write_places(folder)
+    return folder
+
+
+def in_files(folder: Path) -> Path:
+    """Prepare a folder whose stores are files whatever this run is for, for a test about files; gives it back."""
+    for name in ("data", "keys"):
+        (folder / name).mkdir(parents=True, mode=0o700)
+        (folder / name / f"{name}.db").touch(0o600)
+    return folder
+
+
+def kept_bytes(store: Store) -> dict[str, bytes]:
+    """Give every file that holds the tables of a store, as a thief of them would have it.
+
+    SQLite: the folder of the file, write-ahead log included. PostgreSQL: heap, index and overflow of each table.
+    """
+    if store.path is not None:
+        return {path.name: path.read_bytes() for path in store.path.parent.iterdir()}
+    named = "SELECT pg_relation_filepath(c.oid) FROM pg_class c WHERE relfilenode <> 0 AND (relnamespace = current_schema()::regnamespace"
+    overflow = " OR c.oid IN (SELECT reltoastrelid FROM pg_class WHERE relnamespace = current_schema()::regnamespace))"
+    hot = store.hot()
+    hot.rows("CHECKPOINT")
+    paths = [str(path) for (path,) in hot.rows(named + overflow)]
+    hot.close()
+    return {path: (shared().data / path).read_bytes() for path in paths}
+
+
+def logged_bytes() -> dict[str, bytes]:
+    """Give the write-ahead log of the shared cluster, which holds what all stores in it ever wrote."""
+    return {path.name: path.read_bytes() for path in (shared().data / "pg_wal").iterdir() if path.is_file()}
+
+
+def copied(store: Store, folder: Path) -> Store:
+    """Give a store that holds what this one holds now, as a backup brought back would."""
+    from upheld.db import Store as Kept
+
+    if store.path is not None:
+        folder.mkdir(parents=True, exist_ok=True)
+        store.tidy()
+        return Kept(Path(shutil.copy(store.path, folder / store.path.name)), store.metadata)
+    copy = Kept(fresh_schema(), store.metadata)
+    with store.read() as old, copy.write() as new:
+        for table in store.metadata.sorted_tables:
+            rows = [tuple(row) for row in old.exec_driver_sql(f"SELECT * FROM {table.name}")]
+            new.exec_driver_sql(f"DELETE FROM {table.name}")
+            if rows:
+                marks = ", ".join(["%s"] * len(rows[0]))
+                new.exec_driver_sql(f"INSERT INTO {table.name} VALUES ({marks})", rows)
+    return copy
 
 
 def placed(store: object, text: str) -> str:

@@ -17,6 +17,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.clusters import begin_here
 from tests.support import REFERENCE
 from upheld.app import open_house
 from upheld.db import unb64
@@ -73,7 +74,7 @@ def post(url: str, client: int, numbers: Iterator[int], told: Acknowledged, stop
 @pytest.mark.slow
 def test_every_acknowledged_record_survives_a_killed_server(tmp_path: Path) -> None:
     """A server killed amid 1,000 collects from four clients keeps each one it answered, once, and its ledger verifies."""
-    data = tmp_path / "data"
+    data = begin_here(tmp_path / "data")
     pick = random.Random(20261122)
     told = [Acknowledged([], {}) for _ in range(CLIENTS)]
     with served(data) as (process, url):

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import shutil
-import sqlite3
 from pathlib import Path
 
 import pytest
 
 from tests.cli_rooms.conftest import Desk
 from tests.support import HANAKO, LENA, REFERENCE
+from upheld.db import Store
+from upheld.records import assembly
 
 
 def contract(desk: Desk, number: str, ended: str) -> str:
@@ -202,10 +203,10 @@ def test_m98_register_and_ledger_show_it_all(desk: Desk, tmp_path: Path) -> None
     assert len(json.loads(rows.stdout)) == 30
     desk.run("ledger", "checkpoint")
     desk.run("ledger", "verify")
-    with sqlite3.connect(desk.data / "data" / "data.db") as store:
-        _n, entry, b = store.execute("SELECT n, id, b FROM ledger_entry WHERE n = 3").fetchone()
-        store.execute("UPDATE ledger_entry SET b = ? WHERE id = ?", (bytes([b[0] ^ 1]) + b[1:], entry))
-    store.close()
+    hot = Store(assembly.places_of(desk.data).data).hot()
+    ((entry, b),) = hot.rows("SELECT id, b FROM ledger_entry WHERE n = 3")
+    hot.rows("UPDATE ledger_entry SET b = ? WHERE id = ?", (bytes([b[0] ^ 1]) + b[1:], entry))
+    hot.close()
     found = desk.json("ledger", "verify", code=1)
     assert found["findings"][0]["position"] == 3
     assert "first bad position 3" in desk.run("ledger", "verify", code=1).output

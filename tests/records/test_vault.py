@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
+from tests.clusters import kept_bytes, logged_bytes
 from upheld.db import Ids, Store, b64, keys_metadata
 from upheld.records import (
     FileRoot,
@@ -29,14 +30,18 @@ def spellings(value):
             yield base64.urlsafe_b64encode(raw[cut:])[: len(raw) // 3 * 4 - 4]
 
 
-def found_in(folder, values):
-    """Which of the values stand in any file below a folder."""
-    files = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+def below(folder):
+    """Every file below a folder."""
+    return {path.name: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def found_in(files, values):
+    """Which of the values stand in any of the files."""
     assert files
     return [
-        (value, path.name)
+        (value, name)
         for value in values
-        for path, content in files.items()
+        for name, content in files.items()
         if any(spelling in content for spelling in spellings(value))
     ]
 
@@ -66,10 +71,11 @@ def test_a_thief_of_the_data_store_finds_nobody(house, hanako, lena):
         house.vault.relation_open(tx, subject, "contract", "C-2026-HANAKO", date(2026, 4, 1))
     house.ledger.integrate()
     planted = [*secret.values(), *lena.values(), "Bitte um ein Angebot", "C-2026-HANAKO", "hanako", "312345678"]
-    assert (house.folder / "data" / "data.db-wal").stat().st_size > 0
-    assert found_in(house.folder / "data", planted) == []
-    assert found_in(house.folder / "keys", planted) == []
-    assert found_in(house.folder / "journal", planted) == []
+    log = {} if house.data.path else logged_bytes()
+    assert log or (house.folder / "data" / "data.db-wal").stat().st_size > 0
+    assert found_in(kept_bytes(house.data) | log, planted) == []
+    assert found_in(kept_bytes(house.held.ring.store), planted) == []
+    assert found_in(below(house.folder / "journal"), planted) == []
 
 
 def test_the_search_for_planted_values_finds_what_is_there(tmp_path):
@@ -85,7 +91,7 @@ def test_the_search_for_planted_values_finds_what_is_there(tmp_path):
         folder = tmp_path / str(number)
         folder.mkdir()
         (folder / "file").write_bytes(raw)
-        assert found_in(folder, ["田中 花子"]) == [("田中 花子", "file")]
+        assert found_in(below(folder), ["田中 花子"]) == [("田中 花子", "file")]
 
 
 def test_a_thief_of_the_data_store_cannot_test_a_guess(house, hanako):
@@ -93,8 +99,8 @@ def test_a_thief_of_the_data_store_cannot_test_a_guess(house, hanako):
     house.collect(hanako)
     tags = [row[0] for row in house.sql("SELECT tag FROM key_tag", store="keys")]
     assert len(tags) == 2
-    for path in (house.folder / "data").iterdir():
-        assert not any(tag in path.read_bytes() for tag in tags)
+    for content in kept_bytes(house.data).values():
+        assert not any(tag in content for tag in tags)
 
 
 @pytest.mark.parametrize(

@@ -76,12 +76,17 @@ def unreachable(error: DBAPIError) -> bool:
     return error.connection_invalidated or type(error.orig).__module__.startswith("psycopg")
 
 
-def vacuum(made: sa.Engine, metadata: sa.MetaData) -> None:
-    """Free the room of deleted rows in every table of the store, so that the heap no longer holds their bytes."""
+def vacuum(made: sa.Engine, metadata: sa.MetaData, *, whole: bool) -> None:
+    """Free the room of deleted rows in every table of the store, so that the heap no longer holds their bytes.
+
+    An index page may go on holding what a deleted row was found by; `whole` writes tables and indexes anew, which
+    keeps everybody else out of a table for as long as that takes.
+    """
+    how = "VACUUM (FULL)" if whole else "VACUUM"
     with made.connect() as connection:
         driver: Any = connection.connection.driver_connection
         for table in metadata.sorted_tables:
-            driver.execute(f"VACUUM {table.name}")
+            driver.execute(f"{how} {table.name}")
 
 
 @functools.lru_cache(maxsize=1024)

@@ -163,16 +163,17 @@ class Store:
             return sqlite.SqliteHot(self.path, self.busy_seconds)
         return postgres.PostgresHot(str(self.url))
 
-    def tidy(self) -> bool:
+    def tidy(self, *, whole: bool = False) -> bool:
         """Overwrite what deleted rows left where the engine can do it; false when a reader was in the way.
 
-        SQLite: moves the write-ahead log into the main file and empties it. PostgreSQL: vacuums the tables; what
-        its own log and archives keep becomes unreadable by the change of the root key only.
+        SQLite: moves the write-ahead log into the main file and empties it. PostgreSQL: vacuums the tables, and
+        with `whole` writes them and their indexes anew; what its own log and archives keep becomes unreadable by
+        the change of the root key only.
         """
         if self.writing_here():
             raise RuntimeError("the write transaction must end before the store can be tidied")
         if self.path is None:
-            postgres.vacuum(self.engine, self.metadata)
+            postgres.vacuum(self.engine, self.metadata, whole=whole)
             return True
         with self._lock:
             return sqlite.truncate_log(self.path, self.busy_seconds)
