@@ -5,11 +5,7 @@ Each response takes one published version at its start and speaks of no other.
 
 from __future__ import annotations
 
-import hashlib
 import json
-import threading
-from collections import OrderedDict
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -20,7 +16,8 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath
 
 from upheld.db import Clock
-from upheld.notice import pdf
+from upheld.notice import history, pdf
+from upheld.notice.drawn import FOREVER, FRESH, Drawn, Kept, drawn, send
 from upheld.notice.model import Published
 from upheld.notice.store import Shelf
 from upheld.policy import render
@@ -31,20 +28,8 @@ from upheld.web.pages import Frame, Pages
 from upheld.web.refusals import Refusal
 
 AnyRequest = Request[Any, Any, Any]
-KEPT = 256  # drawn pages; a page is some 100 KB
-FOREVER = "public, max-age=31536000, immutable"
-FRESH = "public, no-cache"
 SUMMARY = "summary"
 ABOUT = "about"  # the section `policy`: that clause is the whole text
-
-
-@dataclass(frozen=True, slots=True)
-class Drawn:
-    """A response body as it is sent, with its strong validator."""
-
-    body: bytes
-    media_type: str
-    etag: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,27 +56,6 @@ class Turn:
             next_one,
             self.fixed,
         )
-
-
-class Kept:
-    """Drawn pages by what they depend on; the oldest go first. Safe between threads."""
-
-    def __init__(self, most: int = KEPT) -> None:
-        self._most = most
-        self._lock = threading.Lock()
-        self._drawn: OrderedDict[tuple[Any, ...], Drawn] = OrderedDict()
-
-    def get(self, key: tuple[Any, ...], draw: Callable[[], Drawn]) -> Drawn:
-        """Give what was drawn under a key, drawn now where it is not there."""
-        with self._lock:
-            found = self._drawn.get(key)
-        if found is None:
-            found = draw()
-            with self._lock:
-                self._drawn[key] = found
-                while len(self._drawn) > self._most:
-                    self._drawn.popitem(last=False)
-        return found
 
 
 class NoticePages:
@@ -140,15 +104,15 @@ class NoticePages:
             (ABOUT if section.id == "policy" else section.id, section.title) for section in view.sections
         ]
         versions = () if turn.fixed else self.shelf.versions()
-        listed = [{"version": one.version, "since": self._day(turn, one.effective_from)} for one in versions]
-        return self._draw(turn, "privacy.html", "", view=view, contents=contents, versions=listed, whole="")
+        listed = [{"version": one.version, "since": self.day(turn, one.effective_from)} for one in versions]
+        return self.draw(turn, "privacy.html", "", view=view, contents=contents, versions=listed, whole="", history=book(turn.lang)["changes"]["title"])
 
     def summary(self, turn: Turn) -> Drawn:
         """Draw the first layer."""
 
         def draw() -> Drawn:
             view = render.page(turn.published.policy, turn.lang, self.law, turn.today)
-            return self._draw(turn, "summary.html", "/summary", view=view)
+            return self.draw(turn, "summary.html", "/summary", view=view)
 
         return self.kept.get((SUMMARY, *turn.key), draw)
 
@@ -159,7 +123,7 @@ class NoticePages:
 
         def draw() -> Drawn:
             section = render.part(turn.published.policy, turn.lang, self.law, turn.today, name)
-            return self._draw(turn, "section.html", f"/{name}", section=section)
+            return self.draw(turn, "section.html", f"/{name}", section=section)
 
         return self.kept.get(("section", name, *turn.key), draw)
 
@@ -176,7 +140,7 @@ class NoticePages:
             blocks = render.situation(policy, turn.lang, self.law, turn.today, name)
             title = found.text.get(turn.lang, name)
             where = f"/situations/{name}"
-            return self._draw(
+            return self.draw(
                 turn, "situation.html", where, blocks=blocks, title=title, form=form, situation=name
             )
 
@@ -190,7 +154,7 @@ class NoticePages:
         def draw() -> Drawn:
             view = render.page(turn.published.policy, turn.lang, self.law, turn.today)
             since = turn.published.effective_from.astimezone(ZoneInfo(turn.published.policy.timezone)).date()
-            return _drawn(pdf.policy_pdf(view, self._since(turn), since), "application/pdf")
+            return drawn(pdf.policy_pdf(view, self._since(turn), since), "application/pdf")
 
         return self.kept.get(("pdf", *turn.key), draw)
 
@@ -201,18 +165,20 @@ class NoticePages:
     def _local(self, turn: Turn, moment: Any) -> date:
         return moment.astimezone(ZoneInfo(turn.published.policy.timezone)).date()  # type: ignore[no-any-return]
 
-    def _day(self, turn: Turn, moment: Any) -> str:
+    def day(self, turn: Turn, moment: Any) -> str:
+        """Say the legal day of a moment in the words of the page."""
         return Wording(turn.published.policy, turn.lang, self.law, turn.today).day(self._local(turn, moment))
 
     def _since(self, turn: Turn) -> str:
         """Say from when, and until when, the version holds."""
         words, one = book(turn.lang)["page"], turn.published
-        since = self._day(turn, one.effective_from)
+        since = self.day(turn, one.effective_from)
         if one.superseded_at is not None and turn.state == "superseded":
-            return words["was_in_force"].format(since=since, until=self._day(turn, one.superseded_at))
+            return words["was_in_force"].format(since=since, until=self.day(turn, one.superseded_at))
         return words["from_date" if turn.state == "announced" else "in_force"].format(since=since)
 
-    def _draw(self, turn: Turn, template: str, where: str, **context: Any) -> Drawn:
+    def draw(self, turn: Turn, template: str, where: str, **context: Any) -> Drawn:
+        """Draw a template of this room as a page of what the request speaks of; `where` is its address below the language."""
         policy, lang = turn.published.policy, turn.lang
         tail = f"/v/{policy.version}" if turn.fixed else where
         coming = turn.coming
@@ -229,31 +195,14 @@ class NoticePages:
             since_line=self._since(turn),
             state=turn.state,
             until=turn.published.superseded_at if turn.state == "superseded" else None,
-            coming={"version": coming.version, "since": self._day(turn, coming.effective_from)}
+            coming={"version": coming.version, "since": self.day(turn, coming.effective_from)}
             if coming
             else None,
             fixed=turn.fixed,
             pdf=pdf.available() and not turn.fixed,
             **{"whole": f"/privacy/{lang}", **context},
         )
-        return _drawn(html.encode(), "text/html; charset=utf-8")
-
-
-def _drawn(body: bytes, media_type: str, etag: str | None = None) -> Drawn:
-    return Drawn(body, media_type, f'"{etag or hashlib.sha256(body).hexdigest()[:32]}"')
-
-
-def _send(
-    request: AnyRequest, drawn: Drawn, *, lang: str = "", cache: str = FRESH, **more: str
-) -> Response[bytes]:
-    """Send a body, or 304 where the asker holds it already."""
-    headers = {"ETag": drawn.etag, "Cache-Control": cache, **more}
-    if lang:
-        headers["Content-Language"] = lang
-    held = [tag.strip().removeprefix("W/") for tag in request.headers.get("if-none-match", "").split(",")]
-    if drawn.etag in held or "*" in held:
-        return Response(b"", status_code=304, headers=headers, media_type=drawn.media_type)
-    return Response(drawn.body, media_type=drawn.media_type, headers=headers)
+        return drawn(html.encode(), "text/html; charset=utf-8")
 
 
 def routes(pages: Pages, shelf: Shelf, law: Law, clock: Clock, base_url: str = "") -> list[HTTPRouteHandler]:
@@ -262,7 +211,7 @@ def routes(pages: Pages, shelf: Shelf, law: Law, clock: Clock, base_url: str = "
     Clause: notice (APPI 21(1), GDPR 12(1))
     """
     notices = NoticePages(pages, shelf, law, clock, base_url)
-    return [*_page_routes(notices), *_version_routes(notices), *_data_routes(notices)]
+    return [*_page_routes(notices), *_version_routes(notices), *history.routes(notices), *_data_routes(notices)]
 
 
 def _page_routes(notices: NoticePages) -> list[HTTPRouteHandler]:
@@ -289,20 +238,20 @@ def _page_routes(notices: NoticePages) -> list[HTTPRouteHandler]:
         if dot:
             name = f"{turn.published.policy.id}-{turn.published.version}-{lang}.pdf"
             shown = {"Content-Disposition": f'inline; filename="{name}"'}
-            return _send(request, notices.document(turn), lang=lang, **shown)
-        return _send(request, notices.page(turn), lang=lang)
+            return send(request, notices.document(turn), lang=lang, **shown)
+        return send(request, notices.page(turn), lang=lang)
 
     @get("/privacy/{lang:str}/{part:str}", include_in_schema=False, sync_to_thread=True)
     def one_part(request: AnyRequest, lang: FromPath[str], part: FromPath[str]) -> Response[bytes]:
         """Show the first layer, or one section alone."""
         turn = notices.turn(request, lang)
-        drawn = notices.summary(turn) if part == SUMMARY else notices.section(turn, part)
-        return _send(request, drawn, lang=lang)
+        found = notices.summary(turn) if part == SUMMARY else notices.section(turn, part)
+        return send(request, found, lang=lang)
 
     @get("/privacy/{lang:str}/situations/{situation:str}", include_in_schema=False, sync_to_thread=True)
     def one_situation(request: AnyRequest, lang: FromPath[str], situation: FromPath[str]) -> Response[bytes]:
         """Show all that concerns one situation."""
-        return _send(request, notices.situation(notices.turn(request, lang), situation), lang=lang)
+        return send(request, notices.situation(notices.turn(request, lang), situation), lang=lang)
 
     return [choose_language, whole, one_part, one_situation]
 
@@ -312,10 +261,10 @@ def _version_routes(notices: NoticePages) -> list[HTTPRouteHandler]:
     def archived(request: AnyRequest, lang: FromPath[str], version: FromPath[str]) -> Response[bytes]:
         """Show a version for ever; its validator is the hash of what it promised, and its end once it has one."""
         turn = notices.turn(request, lang, version)
-        drawn, end = notices.page(turn), turn.published.superseded_at
+        found, end = notices.page(turn), turn.published.superseded_at
         tail = f".{end:%Y%m%dT%H%M%SZ}" if end is not None and turn.state == "superseded" else ""
-        kept = Drawn(drawn.body, drawn.media_type, f'"{turn.published.policy.promise_hash}{tail}"')
-        return _send(request, kept, lang=lang, cache=FRESH if turn.state == "announced" else FOREVER)
+        kept = Drawn(found.body, found.media_type, f'"{turn.published.policy.promise_hash}{tail}"')
+        return send(request, kept, lang=lang, cache=FRESH if turn.state == "announced" else FOREVER)
 
     return [archived]
 
@@ -328,9 +277,9 @@ def _data_routes(notices: NoticePages) -> list[HTTPRouteHandler]:
 
         def draw() -> Drawn:
             body = json.dumps(render.policy_json(published.policy), ensure_ascii=False).encode()
-            return _drawn(body, "application/json")
+            return drawn(body, "application/json")
 
-        return _send(request, notices.kept.get(("json", published.policy.promise_hash), draw))
+        return send(request, notices.kept.get(("json", published.policy.promise_hash), draw))
 
     @get("/privacy.jsonld", include_in_schema=False, sync_to_thread=True)
     def as_terms(request: AnyRequest) -> Response[bytes]:
@@ -340,8 +289,8 @@ def _data_routes(notices: NoticePages) -> list[HTTPRouteHandler]:
 
         def draw() -> Drawn:
             body = json.dumps(render.policy_jsonld(policy, base), ensure_ascii=False).encode()
-            return _drawn(body, "application/ld+json")
+            return drawn(body, "application/ld+json")
 
-        return _send(request, notices.kept.get(("jsonld", policy.content_hash, base), draw))
+        return send(request, notices.kept.get(("jsonld", policy.content_hash, base), draw))
 
     return [as_data, as_terms]

@@ -26,6 +26,10 @@ REFERENCE = ROOT / "policies" / "primenumber"
 KLINIKUM = ROOT / "tests" / "policy" / "good" / "klinikum" / "policy"
 START = datetime(2026, 11, 21, 20, 0, tzinfo=UTC)  # 22 November in Tokyo
 
+FIELD = ("optional: [phone, occupation, job_title]}\n    purposes: [analyse, announce]\n    if_not_given:\n      en: Without name, e-mail address and company we cannot give you a place",
+         "optional: [phone, occupation, job_title, department]}\n    purposes: [analyse, announce]\n    if_not_given:\n      en: Without name, e-mail address and company we cannot give you a place")  # fmt: skip
+PERIOD = ("P13M", "P14M")
+
 
 class Site:
     """Publishes folders and answers for them; `clock` can be moved."""
@@ -143,6 +147,17 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """Give a site with the reference policy as version 1."""
     site = Site(tmp_path_factory.mktemp("published"))
     site.publish(REFERENCE)
+    yield site
+    site.close()
+
+
+@pytest.fixture(scope="module")
+def versions(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """Give a site with three versions: one more field, then one more month."""
+    site = Site(tmp_path_factory.mktemp("history"))
+    site.publish(REFERENCE)
+    site.publish(REFERENCE, "2", START + timedelta(hours=1), FIELD)
+    site.publish(REFERENCE, "3", START + timedelta(hours=2), PERIOD)
     yield site
     site.close()
 

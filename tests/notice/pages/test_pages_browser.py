@@ -81,3 +81,10 @@ def test_the_page_prints_without_its_menus(site, page, tmp_path) -> None:
     assert page.locator("[data-situation=event]").is_visible()
     page.pdf(path=tmp_path / "printed.pdf")
     assert (tmp_path / "printed.pdf").stat().st_size > 10_000
+
+
+@pytest.mark.parametrize("path", ["/privacy/en/changes", "/privacy/ja/changes", "/privacy/ja/changes/1..3", "/privacy/en/changes/1..2"])
+@pytest.mark.parametrize("width", [360, 1280])
+def test_the_history_is_accessible(versions, serve, page, check_page, path, width) -> None:
+    """Log and comparison pass what every page must pass."""
+    check_page(page, f"{serve(versions.app)}{path}", width)
