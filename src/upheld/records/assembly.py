@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import tomllib
 from dataclasses import dataclass
@@ -14,9 +15,11 @@ from upheld.ledger import KeptCheckpoint, Ledger, Signer
 from upheld.ledger.store import log_origin
 from upheld.records import store
 from upheld.records.journal import Journal, JournalGapError
+from upheld.records.keeping import keeping_of, root_of
 from upheld.records.keyring import KeyRing
 from upheld.records.model import RecordsError
-from upheld.records.root import FileRoot, RootProvider
+from upheld.records.root import RootProvider
+from upheld.records.rotation import KeysBackupError, RotationRunningError, Rotations
 from upheld.records.vault import Vault
 
 DEFAULT_ORIGIN = "localhost/upheld/ledger/1"
@@ -76,6 +79,7 @@ class Holdings:
     journal: Journal
     ledger: Ledger
     vault: Vault
+    rotations: Rotations
 
     def close(self) -> None:
         """Close both stores and forget the keys."""
@@ -92,18 +96,19 @@ def open_holdings(
     origin: str | None = None,
     root: RootProvider | None = None,
 ) -> Holdings:
-    """Open or begin the data folder and finish erasures that a crash interrupted.
+    """Open or begin the data folder; finish erasures and a change of the root that a crash interrupted.
 
     `origin` names the ledger when it is begun and is kept from then on. Below the folder lie `data/`, `keys/`,
-    `root/` (unless another root provider is given) and two copies of the erasure
-    journal with the ledger's newest checkpoint; `stores.toml` may put
-    the two stores into PostgreSQL instead. Raises PlacesError, RootError, JournalGapError, StoreTooNewError.
+    `root/` (unless another root provider is given) and two copies of the erasure journal with the ledger's newest
+    checkpoint; `stores.toml` may put the two stores into PostgreSQL instead, `keeping.toml` the root and the sealed
+    copies of the keys elsewhere. Raises PlacesError, KeepingError, RootError, JournalGapError, StoreTooNewError.
     """
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     places = places_of(folder)
     data = Store(places.data, data_metadata)
     keys = Store(places.keys, keys_metadata)
-    ring = KeyRing(keys, root or FileRoot(folder / "root", clock, ids.random), clock, ids)
+    keeping = keeping_of(folder)
+    ring = KeyRing(keys, root or root_of(keeping, folder, clock, ids), clock, ids)
     journal = Journal([folder / "journal" / name / "erasure.jsonl" for name in ("a", "b")])
     _journal_reaches(data, journal)
     with data.read() as tx:
@@ -113,7 +118,10 @@ def open_holdings(
     ledger = Ledger(data, signer, ring, clock, ids, kept)
     vault = Vault(data, ring, ledger, journal, clock, ids)
     vault.resume_erasures()
-    return Holdings(data, ring, journal, ledger, vault)
+    rotations = Rotations(ring, vault, ledger, journal, keeping.copies, folder / "root" / ".rotating", clock, ids)
+    with contextlib.suppress(KeysBackupError, RotationRunningError):  # told by the status; nothing is destroyed meanwhile
+        rotations.resume()
+    return Holdings(data, ring, journal, ledger, vault, rotations)
 
 
 def _journal_reaches(data: Store, journal: Journal) -> None:

@@ -7,12 +7,12 @@ import hashlib
 import json
 import os
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from upheld.db import b64, canonical, unb64
 from upheld.records.model import RecordsError
@@ -29,34 +29,66 @@ class JournalGapError(RecordsError):
 
 
 @dataclass(frozen=True, slots=True)
-class JournalLine:
-    """One erasure: subject number, classes (empty: all), suppression tags, UTC time, and the hash of the line before."""
+class _Chained:
+    """What every line has: its number, its time in UTC, and the hash of the line before."""
 
     seq: int
+    time: datetime
+    previous: str
+
+    def parts(self) -> dict[str, Any]:
+        """Give what the line says besides."""
+        raise TypeError
+
+    def text(self) -> bytes:
+        """Give the line as canonical JSON with its end of line."""
+        chained = {
+            "seq": self.seq,
+            "time": self.time.isoformat(timespec="milliseconds"),
+            "previous": self.previous,
+        }
+        return canonical({**chained, **self.parts()}) + b"\n"
+
+    def hash(self) -> str:
+        """Give the hash the next line names."""
+        return hashlib.sha256(self.text()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class JournalLine(_Chained):
+    """One erasure: subject number, classes (empty: all), suppression tags."""
+
     erasure: bytes
     subject: bytes
     classes: tuple[str, ...]
     tags: tuple[bytes, ...]
-    time: datetime
-    previous: str
 
-    def text(self) -> bytes:
-        """Give the line as canonical JSON with its end of line."""
-        parts = {
-            "seq": self.seq,
+    def parts(self) -> dict[str, Any]:
+        """Give what the line says besides."""
+        return {
             "kind": "erase",
             "erasure": b64(self.erasure),
             "subject": b64(self.subject),
             "classes": list(self.classes),
             "tags": [b64(tag) for tag in self.tags],
-            "time": self.time.isoformat(timespec="milliseconds"),
-            "previous": self.previous,
         }
-        return canonical(parts) + b"\n"
 
-    def hash(self) -> str:
-        """Give the hash the next line names."""
-        return hashlib.sha256(self.text()).hexdigest()
+
+@dataclass(frozen=True, slots=True)
+class RootLine(_Chained):
+    """One root destroyed: its id, from when it opens nothing (UTC), and what that is worth."""
+
+    root: str
+    effective_at: datetime
+    guarantee: str
+
+    def parts(self) -> dict[str, Any]:
+        """Give what the line says besides."""
+        effective = self.effective_at.isoformat(timespec="milliseconds")
+        return {"kind": "root_destroyed", "root": self.root, "effective_at": effective, "guarantee": self.guarantee}
+
+
+Line: TypeAlias = JournalLine | RootLine
 
 
 class Journal:
@@ -69,17 +101,21 @@ class Journal:
         self._copies = tuple(copies)
         self._lock = threading.Lock()
         self._sizes: tuple[int, ...] = ()
-        self._lines: list[JournalLine] = []
-        self._seqs: dict[bytes, int] = {}
+        self._lines: list[Line] = []
+        self._seqs: dict[bytes | str, int] = {}
         for path in self._copies:
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         with self._alone():
             self._load()
 
-    def lines(self) -> list[JournalLine]:
+    def lines(self) -> list[Line]:
         """Read all lines; raises JournalGapError when the chain is broken."""
         with self._alone():
             return list(self._load())
+
+    def erasures(self) -> list[JournalLine]:
+        """Read the lines of erasures."""
+        return [line for line in self.lines() if isinstance(line, JournalLine)]
 
     def append(
         self,
@@ -91,28 +127,39 @@ class Journal:
         time: datetime,
     ) -> JournalLine:
         """Add a line to every copy, each on the disk before this returns; an erasure already written is given back."""
+
+        def made(seq: int, previous: str) -> Line:
+            return JournalLine(seq, time, previous, erasure, subject, tuple(classes), tuple(tags))
+
+        line = self._write(erasure, made)
+        if not isinstance(line, JournalLine):
+            raise JournalGapError
+        return line
+
+    def append_root(self, *, root: str, effective_at: datetime, guarantee: str, time: datetime) -> Line:
+        """Add the line of a destroyed root to every copy; one already written is given back."""
+        return self._write(root, lambda seq, previous: RootLine(seq, time, previous, root, effective_at, guarantee))
+
+    def _write(self, name: bytes | str, made: Callable[[int, str], Line]) -> Line:
         with self._alone():
             lines = self._load()
-            if erasure in self._seqs:
-                return lines[self._seqs[erasure] - 1]
-            previous = lines[-1].hash() if lines else _BEGIN
-            line = JournalLine(
-                len(lines) + 1, erasure, subject, tuple(classes), tuple(tags), time, previous
-            )
+            if name in self._seqs:
+                return lines[self._seqs[name] - 1]
+            line = made(len(lines) + 1, lines[-1].hash() if lines else _BEGIN)
             for path in self._copies:
                 _append(path, line.text())
             self._know([*lines, line])
             return line
 
-    def _load(self) -> list[JournalLine]:
+    def _load(self) -> list[Line]:
         """Give the lines, read again only when a file is not as this process left it."""
         if self._sizes != _sizes(self._copies) or not self._sizes:
             self._know(_parse(self._mend()))
         return self._lines
 
-    def _know(self, lines: list[JournalLine]) -> None:
+    def _know(self, lines: list[Line]) -> None:
         self._lines = lines
-        self._seqs = {line.erasure: line.seq for line in lines}
+        self._seqs = {line.erasure if isinstance(line, JournalLine) else line.root: line.seq for line in lines}
         self._sizes = _sizes(self._copies)
 
     def _mend(self) -> bytes:
@@ -161,8 +208,8 @@ def _append(path: Path, text: bytes) -> None:
             os.close(folder)
 
 
-def _parse(content: bytes) -> list[JournalLine]:
-    lines: list[JournalLine] = []
+def _parse(content: bytes) -> list[Line]:
+    lines: list[Line] = []
     previous = _BEGIN
     for raw in content.splitlines(keepends=True):
         try:
@@ -176,13 +223,14 @@ def _parse(content: bytes) -> list[JournalLine]:
     return lines
 
 
-def _line(parts: dict[str, Any]) -> JournalLine:
+def _line(parts: dict[str, Any]) -> Line:
+    chained = (parts["seq"], datetime.fromisoformat(parts["time"]), parts["previous"])
+    if parts["kind"] == "root_destroyed":
+        return RootLine(*chained, parts["root"], datetime.fromisoformat(parts["effective_at"]), parts["guarantee"])
     return JournalLine(
-        seq=parts["seq"],
-        erasure=unb64(parts["erasure"]),
-        subject=unb64(parts["subject"]),
-        classes=tuple(parts["classes"]),
-        tags=tuple(unb64(tag) for tag in parts["tags"]),
-        time=datetime.fromisoformat(parts["time"]),
-        previous=parts["previous"],
+        *chained,
+        unb64(parts["erasure"]),
+        unb64(parts["subject"]),
+        tuple(parts["classes"]),
+        tuple(unb64(tag) for tag in parts["tags"]),
     )

@@ -9,6 +9,7 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Collection, Iterable
+from datetime import datetime
 
 import sqlalchemy as sa
 from cryptography.exceptions import InvalidTag
@@ -277,6 +278,36 @@ class KeyRing:
             self._seen, self._looked = -1, 0.0
         self.tidy()
         return True
+
+    @property
+    def root(self) -> RootProvider:
+        """The provider of the root."""
+        return self._root
+
+    @property
+    def buckets(self) -> int:
+        """The number of buckets, fixed when the store was begun."""
+        return self._bucket_count
+
+    def now(self) -> datetime:
+        """Give the present moment in UTC."""
+        return self._clock.now()
+
+    def rooted(self) -> tuple[str, datetime]:
+        """Give the root in use and since when."""
+        with self.store.read() as tx:
+            state = self._rows.state(tx)
+        return state.root, state.since
+
+    @retried
+    def rewrap(self, new: str) -> None:
+        """Let another root open all keys, in one transaction; doing it twice does no harm."""
+        with self.store.write() as tx:
+            self._rows.rewrap(tx, new)
+        with self._lock:
+            self._seen, self._looked = -1, 0.0
+            self._drop_if_stale()
+        self.tidy()
 
     def tidy(self) -> bool:
         """Empty the keys store's write-ahead log, so that deleted keys do not linger there; false if readers kept it."""

@@ -30,7 +30,7 @@ class KeyRows:
         if tx.execute(sa.select(store.key_state.c.id)).first() is not None:
             return
         root = self.root.current() if self.root.list() else self.root.create_next()
-        state = {"id": 1, "tenant": tenant, "epoch": 1, "root": root, "buckets": buckets}
+        state = {"id": 1, "tenant": tenant, "epoch": 1, "root": root, "buckets": buckets, "since": self.clock.now()}
         tx.execute(sa.insert(store.key_state).values(**state))
         made = [
             {"number": number, "wrapped": self.root.wrap(root, self.ids.random(32), bucket_aad(number, root))}
@@ -55,6 +55,27 @@ class KeyRows:
         bucket = store.key_bucket
         query = sa.select(bucket.c.number).where(bucket.c.number.in_(sorted(set(numbers))))
         tx.execute(query.order_by(bucket.c.number).with_for_update()).all()
+
+    def rewrap(self, tx: sa.Connection, new: str) -> bool:
+        """Wrap meta and bucket keys under another root and raise the epoch; false when it is the root already."""
+        state = self.state(tx, alone=True)
+        if state.root == new:
+            return False
+        bucket, meta = store.key_bucket, store.key_meta
+        for query, table, aad in (
+            (sa.select(bucket).order_by(bucket.c.number).with_for_update(), bucket, bucket_aad),
+            (sa.select(meta).order_by(meta.c.name).with_for_update(), meta, meta_aad),
+        ):
+            named = next(iter(table.primary_key))
+            anew = []
+            for name, wrapped in tx.execute(query).all():
+                plain = self.root.unwrap(state.root, wrapped, aad(name, state.root))
+                anew.append({"at": name, "anew": self.root.wrap(new, plain, aad(name, new))})
+            change = sa.update(table).where(named == sa.bindparam("at")).values(wrapped=sa.bindparam("anew"))
+            tx.execute(change, anew)
+        told = {"root": new, "epoch": state.epoch + 1, "since": self.clock.now()}
+        tx.execute(sa.update(store.key_state).values(**told))
+        return True
 
     def make_meta(self, tx: sa.Connection, root: str, name: str) -> bytes:
         """Make a meta key unless it is there, and give it wrapped."""

@@ -96,6 +96,24 @@ erasure = sa.Table(
     sa.Column("live_erased_at", UtcMs),
     sa.Column("backups_unreadable_at", UtcMs),
     sa.Column("counts", sa.Text, nullable=False),
+    sa.Column("awaits", sa.LargeBinary(16), index=True),
+    comment="awaits: the change of the root after which no backup opens what was erased",
+)
+
+rotation = sa.Table(
+    "rotation",
+    data_metadata,
+    sa.Column("id", sa.LargeBinary(16), primary_key=True),
+    sa.Column("old", sa.String(200), nullable=False),
+    sa.Column("new", sa.String(200), nullable=False),
+    sa.Column("words", sa.Text, nullable=False),
+    sa.Column("begun_at", UtcMs, nullable=False),
+    sa.Column("verified_at", UtcMs),
+    sa.Column("copies", sa.Integer),
+    sa.Column("effective_at", UtcMs),
+    sa.Column("guarantee", sa.String(300)),
+    sa.Column("finished_at", UtcMs),
+    comment="changes of the root; without finished_at one is under way",
 )
 
 # keys
@@ -107,7 +125,9 @@ key_state = sa.Table(
     sa.Column("tenant", sa.String(64), nullable=False),
     sa.Column("epoch", sa.Integer, nullable=False),
     sa.Column("root", sa.String(200), nullable=False),
+    sa.Column("since", UtcMs, nullable=False),
     sa.Column("buckets", sa.Integer, nullable=False),
+    comment="since: when this root took over",
 )
 
 key_meta = sa.Table(

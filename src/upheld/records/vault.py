@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from upheld.db import canonical, crash_point, parse_canonical
 from upheld.records import store
-from upheld.records.cipher import BrokenSealError, bound
+from upheld.records.cipher import BrokenSealError, DataKey, bound, unseal
 from upheld.records.circumstances import Circumstances
 from upheld.records.erase import Erasing
 from upheld.records.model import (
@@ -210,6 +210,25 @@ class Vault(Circumstances, Erasing):
     ) -> None:
         """Let a known subject also be found by these identifiers, as after a correction; another's stay theirs."""
         self._people.add(subject, identifiers, region)
+
+    # proofs
+
+    def any_record(self) -> Record | None:
+        """Give some record of a living person, to try a copy of the keys on; None when nothing is held."""
+        query = sa.select(store.record).join(store.subject, _OF_SUBJECT).where(_LIVE).limit(1)
+        with self.data.read() as tx:
+            row = tx.execute(query).first()
+        return None if row is None else read_record(row)
+
+    def opens(self, record: Record, key: bytes | None) -> bool:
+        """Say whether this key opens a record; also true when the record went meanwhile, and nothing is left to open."""
+        if key is not None:
+            try:
+                unseal(DataKey(key).record(), record.sealed, self._aad(record))
+            except BrokenSealError:
+                key = None
+        with self.data.read() as tx:
+            return key is not None or not any(one.id == record.id for one in self.records_of(tx, record.subject))
 
     def _change(self, tx: sa.Connection, record: Record, **values: Any) -> None:
         table = store.record
