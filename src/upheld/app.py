@@ -18,7 +18,7 @@ from upheld.amendment import note_effective
 from upheld.basis import actions as basis
 from upheld.basis import web as basis_web
 from upheld.collection import web as collection_web
-from upheld.db import Clock, Ids, SystemClock, b64
+from upheld.db import Clock, Ids, SystemClock, UpheldError, b64
 from upheld.ledger import LedgerError
 from upheld.ledger.reading import leaf_of
 from upheld.notice import House, Notices, Once, Shelf
@@ -49,6 +49,9 @@ WITH_PAGES = ("notice", "collection", "basis", "security", "rights")
 
 PLACING_SECONDS = 0.25
 """How long entries may gather before they are given positions; the promise is one second."""
+
+LOOKING_SECONDS = 60.0
+"""How often the server looks whether the root must be changed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,14 +179,62 @@ class Placer:
             log.error("placing failed: %s", type(error).__name__)  # noqa: TRY400
 
 
+class Rotator:
+    """A thread that changes the root when it is due: a day after the last change while an erasure waits, else a month."""
+
+    def __init__(self, house: House, seconds: float = LOOKING_SECONDS) -> None:
+        """Watch a house; `seconds` is how often it looks."""
+        self._house = house
+        self._seconds = seconds
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="upheld-rotator", daemon=True)
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End; a change under way is finished first, or by the next start."""
+        self._ended.set()
+        self._thread.join(timeout=10)
+
+    def _run(self) -> None:
+        while not self._ended.wait(self._seconds):
+            self.look()
+
+    def look(self) -> bool:
+        """Change the root if it is due; gives whether it was changed. What fails is told and tried again."""
+        try:
+            if not self._house.holdings.rotations.is_due():
+                return False
+            self._house.holdings.rotations.rotate(keeping_words(self._house))
+        except UpheldError as error:
+            log.error("the root was not changed: %s", error.diagnostic.code)  # noqa: TRY400 - no traceback: see web.answers
+            return False
+        except Exception as error:  # a thread that dies would leave erased people in older backups
+            log.error("changing the root failed: %s", type(error).__name__)  # noqa: TRY400
+            return False
+        self._house.stirred.set()
+        return True
+
+
+def keeping_words(house: House, actor: str = "svc:records") -> dict[str, str]:
+    """Give clause, policy version and actor of entries about the keeping itself."""
+    published = house.shelf.in_force()
+    version = published.version if published is not None else "-"
+    return {"clause": "security.technical", "policy_version": version, "actor": actor}
+
+
 def _life(house: House) -> Any:
     @contextlib.asynccontextmanager
     async def life(_app: Litestar) -> AsyncIterator[None]:
-        placer = Placer(house)
+        placer, rotator = Placer(house), Rotator(house)
         placer.start()
+        rotator.start()
         try:
             yield
         finally:
+            rotator.stop()
             placer.stop()
             house.close()
 

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from upheld.cli_rooms.common import data_option, day, format_option, house, say_json
+from upheld.cli_rooms.vaulting import rotate, status
 
 _BY = click.option("--by", type=int, help="Staff number in whose name it is done.")
 
@@ -134,7 +135,11 @@ def list_(data: Path, kind: str) -> None:
 
 @click.group()
 def keys() -> None:
-    """Manage keys: api, show."""
+    """Manage keys: status, rotate, show, api."""
+
+
+keys.add_command(status)
+keys.add_command(rotate)
 
 
 @keys.command()

@@ -94,7 +94,7 @@ class Erasure:
     """One erasure and how far it is: fenced, released, journaled, keyed, live.
 
     `classes` is empty when everything goes. `live_erased_at` is when no living path answered any more;
-    `backups_unreadable_at` stays empty until the root that opens older backups is destroyed.
+    `backups_unreadable_at` stays empty until the root that opens older backups is destroyed; `awaits` is that change.
     """
 
     id: bytes
@@ -109,6 +109,7 @@ class Erasure:
     live_erased_at: datetime | None = None
     backups_unreadable_at: datetime | None = None
     counts: Mapping[str, Any] = field(default_factory=dict)
+    awaits: bytes | None = None
 
     @property
     def ref(self) -> str:

@@ -33,4 +33,5 @@ def read_erasure(row: store.AnyRow) -> Erasure:
         live_erased_at=row.live_erased_at,
         backups_unreadable_at=row.backups_unreadable_at,
         counts=json.loads(row.counts),
+        awaits=row.awaits,
     )

@@ -6,14 +6,17 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from upheld.db import b64
+from upheld.db import b64, unb64
 from upheld.ledger import Signer
 from upheld.notice import House
-from upheld.records import Erasure
+from upheld.records import Erasure, RecordUnknownError
 from upheld.records.cipher import derive
 
 SENT = ("service.sent",)
-ROOT_MEDIUM = "overwriting is not guaranteed on SSD, copy-on-write or snapshotted disks"
+OUTSIDE = (
+    "copies already sent to others, mails, exports and whole-host copies made before are not covered; whoever kept a "
+    "raw copy of the keys store from before may still test whether a guessed address was in it, while its index key lives"
+)
 
 
 def paper_signer(house: House) -> Signer:
@@ -58,21 +61,40 @@ def places(
         }
         for service in policy.services
     ]
-    return [store, *services, _backups(done)]
+    return [store, *services, _backups(house, done)]
 
 
-def _backups(erasures: Iterable[Erasure]) -> dict[str, Any]:
-    """Say when no key we hold opens an older backup: after the root key has changed, and not before."""
-    ends = [one.backups_unreadable_at for one in erasures]
-    known = [end for end in ends if end is not None]
-    whole = bool(known) and len(known) == len(ends)
-    return {
-        "place": "backups",
-        "state": "done" if whole else "pending",
-        "at": _time(max(known)) if whole else "",
-        "why": "" if whole else "older backups open until the next change of the root key",
-        "medium": ROOT_MEDIUM,
-    }
+def _backups(house: House, erasures: Iterable[Erasure]) -> dict[str, Any]:
+    """Say when no key we hold opens an older backup: after the root key has changed, and not before.
+
+    A root that a key management service only scheduled for destruction leaves the place pending until that day.
+    """
+    found = list(erasures)
+    ends = [one.backups_unreadable_at for one in found if one.backups_unreadable_at is not None]
+    if not ends or len(ends) < len(found):
+        why = "older backups open until the next change of the root key"
+        return {"place": "backups", "state": "pending", "at": "", "why": why, "medium": ""}
+    with house.store.read() as tx:
+        changes = [house.holdings.rotations.of(tx, one.awaits) for one in found if one.awaits]
+    worth = "; ".join(dict.fromkeys(one.guarantee for one in changes if one is not None and one.guarantee))
+    state = "done" if max(ends) <= house.clock.now() else "pending"
+    return {"place": "backups", "state": state, "at": _time(max(ends)), "why": "", "medium": worth}
+
+
+def as_of_now(house: House, told: Mapping[str, Any]) -> dict[str, Any]:
+    """Give a certificate with its second half as it stands now: what became of older backups since it was made.
+
+    Clause: rights.erasure
+    """
+    if "erasures" not in told:
+        return dict(told)
+    try:
+        with house.store.read() as tx:
+            done = [house.vault.erasure(tx, unb64(one)) for one in told["erasures"]]
+    except RecordUnknownError:  # a restore that went on without part of the journal
+        return dict(told)
+    anew = [_backups(house, done) if place["place"] == "backups" and done else place for place in told["places"]]
+    return {**told, "places": anew}
 
 
 def certificate(
@@ -90,7 +112,7 @@ def certificate(
         "journal": [one.journal_seq or 0 for one in done],
         "erasures": [b64(one.id) for one in done],
         "places": [dict(place) for place in found],
-        "outside": "copies already sent to others, mails, exports and whole-host copies made before are not covered",
+        "outside": OUTSIDE,
     }
 
 
@@ -99,7 +121,7 @@ def text_of(told: Mapping[str, Any]) -> str:
     lines = [f"Certificate of erasure {told['reference']}", f"made {told['made_at']}, policy {told['policy']}", ""]
     for place in told["places"]:
         parts = [f"{place['place']}: {place['state'].replace('_', ' ')}"]
-        parts += [str(place[name]) for name in ("at", "why") if place.get(name)]
+        parts += [str(place[name]) for name in ("at", "why", "medium") if place.get(name)]
         if "found_before" in place:
             parts.append(f"{place['found_before']} records before, {place['found_after']} after")
         lines.append(", ".join(parts))

@@ -18,6 +18,7 @@ from upheld.db import UpheldError, retried, unb64
 from upheld.notice import House
 from upheld.policy.model import CompiledPolicy
 from upheld.records import Erasure, IdentifierSharedError
+from upheld.retention.certificate import as_of_now
 from upheld.rights import erasing, store
 from upheld.rights.model import AT_ONCE, CARRIED_OUT, ErasurePlan, Request, Terms
 from upheld.rights.rules import level_of, nearest, number_fits, number_of, step, terms
@@ -191,12 +192,15 @@ def _default(house: House, request: Request) -> list[str]:
 
 
 def get(house: House, number: str) -> Request:
-    """Give a request; raises Refusal `not_found`, for a wrong check digit before any look-up."""
+    """Give a request; raises Refusal `not_found`, for a wrong check digit before any look-up.
+
+    The certificate of an erasure says what became of older backups until now.
+    """
     with house.store.read() as tx:
         found = store.find(tx, number) if number_fits(number) else None
     if found is None:
         raise Refusal("not_found", "rights")
-    return found
+    return replace(found, certificate=as_of_now(house, found.certificate)) if found.certificate else found
 
 
 def listed(house: House, *, only_open: bool = True) -> list[Request]:
