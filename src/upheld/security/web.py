@@ -17,13 +17,11 @@ from upheld.security import actions, keys, staff
 from upheld.security.audience import Wanted, audience
 from upheld.security.guard import KeyGuard
 from upheld.security.model import Reading
+from upheld.security.session import COOKIE, signed_in
 from upheld.web.forms import Form
 from upheld.web.headers import keep_private
 from upheld.web.pages import AnyRequest, Frame, Pages
-from upheld.web.refusals import Refusal
 from upheld.web.wire import Closed
-
-COOKIE = "upheld_staff"
 
 
 class Identifier(Closed, frozen=True):
@@ -113,17 +111,10 @@ def _ndjson(lines: Iterator[dict[str, Any]]) -> Iterator[bytes]:
 
 
 def _console(house: House, pages: Pages) -> list[Any]:
-    def signed_in(request: AnyRequest) -> int:
-        keep_private(request.scope)
-        number = staff.session(house, request.cookies.get(COOKIE))
-        if number is None:
-            raise Refusal("not_signed_in", "security.technical.access")
-        return number
-
     @get("/console", include_in_schema=False, sync_to_thread=True)
     def show(request: AnyRequest) -> Response[str]:
         """Show staff what is in force, what is accepted, who may read, and how the ledger stands."""
-        number = signed_in(request)
+        number = signed_in(house, request)
         published = house.in_force()
         frame = Frame.of(published.policy, published.effective_from)
         return pages.render(
