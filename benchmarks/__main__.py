@@ -2,34 +2,54 @@
 
 from __future__ import annotations
 
-import json
-import os
-import platform
-from datetime import UTC, datetime
+import argparse
+import subprocess
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from benchmarks import compile as compiling
-from benchmarks import footprint
+from benchmarks import footprint, gate, tamper
+from benchmarks.harness import probes
+from benchmarks.page import write_page
+from benchmarks.result import Goal, keep, run_record, table
+
+ROOT = Path(__file__).parent.parent
+MEASURES: dict[str, Callable[..., Goal]] = {
+    "G4": gate.measure,
+    "G5": compiling.measure,
+    "G8": tamper.measure,
+}
 
 
 def main() -> None:
-    """Run what there is to measure."""
-    goals = {"G5": compiling.measure()}
-    weighed = footprint.measure()
-    run = {
-        "at": datetime.now(UTC).isoformat(timespec="seconds"), "python": platform.python_version(),
-        "cores": os.cpu_count(), "machine": platform.machine(), "goals": goals, "footprint": weighed,
-    }  # fmt: skip
-    print("goal  ratio  CPU    at most  verdict")
-    for name, one in goals.items():
-        verdict = ("met" if one["met"] else "missed") + (", noisy" if one["noisy"] else "")
-        print(f"{name:<5} {one['ratio']:5.2f}  {one['cpu_ratio']:5.2f}  {one['goal']:7.1f}  {verdict}")
+    """Run what is asked for; everything, if nothing is named."""
+    asked = argparse.ArgumentParser(prog="python -m benchmarks", description="Ratios to a floor that runs beside us.")
+    asked.add_argument("goals", nargs="*", metavar="GOAL", help=f"of {', '.join(MEASURES)}; without one all of them")
+    asked.add_argument("--full", action="store_true", help="at 100,000 records, and 1,000,000 where the goal says so")
+    asked.add_argument("--page", action="store_true", help="write docs/benchmarks.md, if the run is clean")
+    told = asked.parse_args()
+    before = probes()
+    goals = [_measured(name, quick=not told.full) for name in told.goals or MEASURES]
+    weighed = {} if told.goals else footprint.measure()
+    suite = "full" if told.full else "smoke"
+    record = run_record(suite, goals, [before, probes()], footprint=weighed)
+    print(table(goals))
     for name, value in weighed.items():
         print(f"{name:<18} {value:8.1f}  goal {footprint.GOALS[name]:6.1f}")
-    folder = Path(__file__).parent / "results"
-    folder.mkdir(exist_ok=True)
-    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
-    (folder / f"{stamp}-smoke.json").write_text(json.dumps(run, indent=1) + "\n", encoding="utf-8")
+    print(f"kept in {keep(record, Path(__file__).parent / 'results', _commit()).relative_to(ROOT)}")
+    if told.page:
+        print(write_page(record, ROOT / "docs" / "benchmarks.md"))
+
+
+def _measured(name: str, *, quick: bool) -> Goal:
+    print(f"measuring {name} …", file=sys.stderr, flush=True)
+    return MEASURES[name](quick=quick)
+
+
+def _commit() -> str:
+    done = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=False)
+    return done.stdout.strip() or "unversioned"
 
 
 if __name__ == "__main__":

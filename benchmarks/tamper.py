@@ -1,0 +1,210 @@
+"""G8: what it costs that nobody can change the ledger unseen.
+
+The same work twice: rows of consent, each with its audit line in the same commit; once a plain insert, once the ledger
+with sealed body, tree and signed checkpoint.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import random
+import statistics
+from datetime import UTC, datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from benchmarks.engines import Engine, engines
+from benchmarks.harness import Taken, clocked, in_pairs, settle
+from benchmarks.result import Check, Goal, Part, ratio_part
+from upheld.db import FixedClock, Ids, canonical
+from upheld.ledger import NewEntry
+from upheld.ledger.rules import leaf_bytes
+from upheld.ledger.tree import Frontier, TileTree, grow_tiles, leaf_hash, verify_inclusion
+from upheld.records import Holdings, open_holdings
+
+PEOPLE = 200
+_CONSENT = """CREATE TABLE bench_consent (id {b} PRIMARY KEY, subject {b} NOT NULL, purpose TEXT NOT NULL,
+ state TEXT NOT NULL, notice TEXT NOT NULL, proof TEXT NOT NULL, address TEXT NOT NULL, at BIGINT NOT NULL)"""
+_AUDIT = """CREATE TABLE bench_audit (id {b} PRIMARY KEY, kind TEXT NOT NULL, clause TEXT NOT NULL,
+ version TEXT NOT NULL, actor TEXT NOT NULL, subject {b}, body TEXT NOT NULL)"""
+_INDICES = (
+    "CREATE INDEX bench_consent_by ON bench_consent (subject, purpose, at)",
+    "CREATE INDEX bench_audit_by ON bench_audit (subject)",
+)
+
+
+class Desk:
+    """A fresh house with people in it, and the two tables of the plain work."""
+
+    def __init__(self, engine: Engine) -> None:
+        """Begin the house and make the keys of its people."""
+        clock = FixedClock(datetime(2026, 11, 22, tzinfo=UTC))
+        self.ids = Ids(clock)
+        self.held: Holdings = open_holdings(engine.data_folder(), clock, self.ids)
+        self.people = [self.held.vault.subject_for({"user_id": f"u{n}"}) for n in range(PEOPLE)]
+        self.mark = "%s" if engine.name == "PostgreSQL" else "?"
+        kind = "BYTEA" if engine.name == "PostgreSQL" else "BLOB"
+        with self.held.data.write() as tx:
+            for text in (_CONSENT.format(b=kind), _AUDIT.format(b=kind), *_INDICES):
+                tx.exec_driver_sql(text)
+        engine.flush()
+        settle()
+
+    def rows(self, count: int) -> tuple[list[tuple[Any, ...]], list[tuple[Any, ...]], list[NewEntry]]:
+        """Bind rows of consent, plain audit lines and ledger entries that say the same."""
+        dice, consents, lines, entries = random.Random(1), [], [], []
+        for _ in range(count):
+            subject, body = dice.choice(self.people), {"purpose": "announce", "state": "given", "how": "api", "text": "9f86d081"}
+            proof = hashlib.sha256(subject).hexdigest()
+            consents.append((self.ids.uuid7(), subject, "announce", "given", "2026-11-01", proof, "192.0.2.1", 1))
+            told = ("consent.given", "basis.consent", "2026-11-01", "self")
+            lines.append((self.ids.uuid7(), *told, subject, canonical(body).decode()))
+            entries.append(NewEntry(*told, body, subject))
+        return consents, lines, entries
+
+    def insert(self, tx: sa.Connection, table: str, rows: list[tuple[Any, ...]]) -> None:
+        """Insert rows by the driver, as fast as it can."""
+        tx.exec_driver_sql(f"INSERT INTO {table} VALUES ({', '.join([self.mark] * len(rows[0]))})", rows)
+
+
+def _overhead(engine: Engine, batch: int, count: int, pairs: int) -> Part:
+    def run(kind: str) -> Taken:
+        desk = Desk(engine)
+        consents, lines, entries = desk.rows(count)
+
+        def work() -> None:
+            for at in range(0, count, batch):
+                part = slice(at, at + batch)
+                with desk.held.data.write() as tx:
+                    desk.insert(tx, "bench_consent", consents[part])
+                    if kind == "plain":
+                        desk.insert(tx, "bench_audit", lines[part])
+                    else:
+                        desk.held.ledger.append_many(tx, entries[part])
+            if kind == "ours":
+                desk.held.ledger.integrate()
+
+        taken = clocked(work, engine.servers)
+        if kind == "ours" and (desk.held.ledger.verify() or desk.held.ledger.health().size != count):
+            raise SystemExit("G8: the ledger is not whole, which voids the timing")
+        desk.held.close()
+        engine.clear()
+        return taken
+
+    paired = in_pairs(lambda: run("plain"), lambda: run("ours"), pairs)
+    return ratio_part(f"consent with its audit, {batch} a commit", engine.name, paired, wall=1.15)
+
+
+def _leaves(count: int) -> list[bytes]:
+    """Make leaves of the length that the product's have."""
+    dice = random.Random(1)
+    words = ("consent.given", "basis.consent", "2026-11-01", "self")
+    return [leaf_bytes(dice.randbytes(16), *words, dice.randbytes(32)) for _ in range(count)]
+
+
+def _tree(count: int, pairs: int) -> list[Part]:
+    leaves = _leaves(count)
+
+    def hashed() -> None:
+        for leaf in leaves:
+            hashlib.sha256(leaf).digest()
+
+    def appended() -> None:
+        tree = Frontier()
+        for leaf in leaves:
+            tree.add(leaf_hash(leaf))
+
+    def placed() -> None:
+        tiles: dict[tuple[int, int], bytes] = {}
+        for at in range(0, count, 4096):
+            row = [leaf_hash(leaf) for leaf in leaves[at : at + 4096]]
+            tiles |= grow_tiles(at, row, lambda level, number: tiles.get((level, number), b""))
+
+    append = in_pairs(lambda: clocked(hashed), lambda: clocked(appended), pairs)
+    rebuild = in_pairs(lambda: clocked(hashed), lambda: clocked(placed), pairs)
+    least = Check("share of the hash rate", 1 / rebuild.cpu, 0.5, least=True)
+    return [
+        ratio_part("append a leaf, against one SHA-256 of it", "-", append, cpu=5),
+        ratio_part("rebuild the tree, against one SHA-256 a leaf", "-", rebuild, more=(least,)),
+        *_proofs(leaves, pairs),
+    ]
+
+
+def _proofs(leaves: list[bytes], pairs: int) -> list[Part]:
+    """Prove and verify leaves; a minimal verifier on hashlib is the floor."""
+    hashes = [leaf_hash(leaf) for leaf in leaves]
+    tiles = grow_tiles(0, hashes, lambda _level, _number: b"")
+    tree = TileTree(lambda level, number: tiles.get((level, number), b""), len(leaves))
+    root, size = tree.root(), len(leaves)
+    some = random.Random(2).sample(range(size), 1000)
+    proofs = [(n, tree.inclusion(n, size)) for n in some]
+    longest = max(32 * len(proof) for _, proof in proofs)
+
+    def floor() -> None:
+        for n, proof in proofs:
+            if _minimal(hashes[n], n, size, proof) != root:
+                raise SystemExit("G8: a proof does not hold, which voids the timing")
+
+    def ours() -> None:
+        for n, proof in proofs:
+            if not verify_inclusion(hashes[n], n, size, proof, root):
+                raise SystemExit("G8: a proof does not hold, which voids the timing")
+
+    paired = in_pairs(lambda: clocked(floor), lambda: clocked(ours), pairs)
+    changed = bytearray(hashes[some[0]])
+    missed = 0
+    for bit in range(256):
+        changed[bit // 8] ^= 1 << bit % 8
+        missed += verify_inclusion(bytes(changed), *proofs[0][:1], size, proofs[0][1], root)
+        changed[bit // 8] ^= 1 << bit % 8
+    return [
+        ratio_part("verify a proof, against a minimal verifier", "-", paired, cpu=2, more=(
+            Check("bytes of a proof", longest, 32 * math.ceil(math.log2(size))), Check("flipped bits not found", missed, 0),
+        )),
+    ]  # fmt: skip
+
+
+def _minimal(result: bytes, n: int, size: int, proof: list[bytes]) -> bytes:
+    """Walk a proof up to the root, as the text of RFC 9162 says it, and nothing else."""
+    sha, last = hashlib.sha256, size - 1
+    for step in proof:
+        if n & 1 or n == last:
+            result = sha(b"\x01" + step + result).digest()
+            while not n & 1 and n:
+                n, last = n >> 1, last >> 1
+        else:
+            result = sha(b"\x01" + result + step).digest()
+        n, last = n >> 1, last >> 1
+    return result
+
+
+def _walk(engine: Engine, count: int) -> Part:
+    """Verify a whole stored ledger: leaves, tree, signatures and every open body."""
+    desk = Desk(engine)
+    _, _, entries = desk.rows(count)
+    for at in range(0, count, 500):
+        with desk.held.data.write() as tx:
+            desk.held.ledger.append_many(tx, entries[at : at + 500])
+    desk.held.ledger.integrate()
+    leaves = _leaves(count)
+    rate = statistics.median(clocked(lambda: [hashlib.sha256(leaf).digest() for leaf in leaves] and None).cpu for _ in range(5))
+    taken = clocked(lambda: {"findings": len(desk.held.ledger.verify())}, engine.servers)
+    if taken.seen["findings"]:
+        raise SystemExit("G8: the ledger is not whole, which voids the timing")
+    desk.held.close()
+    engine.clear()
+    note = f"{count / taken.cpu:,.0f} entries a CPU second, each leaf built anew from its row and each body opened"
+    return Part("verify the stored ledger", engine.name, (Check("share of the hash rate", rate / taken.cpu, 0.5, least=True),), note=note)
+
+
+def measure(*, quick: bool) -> Goal:
+    """Measure overhead on both engines, then tree, proofs and the walk over a stored ledger."""
+    parts: list[Part] = []
+    with engines() as both:
+        for engine in both:
+            parts += [_overhead(engine, 1, 300 if quick else 2_000, 5), _overhead(engine, 100, 5_000 if quick else 20_000, 5)]
+        parts += _tree(20_000 if quick else 200_000, 5)
+        parts += [_walk(engine, 5_000 if quick else 50_000) for engine in both]
+    return Goal("G8", tuple(parts))
