@@ -27,10 +27,10 @@ def write_page(record: dict[str, Any], path: Path) -> str:
 def page(record: dict[str, Any]) -> str:
     """Give the page of a run."""
     packages = ", ".join(f"{name} {version}" for name, version in record["packages"].items())
+    host = f"{record['cores']} cores of {record['cpu'] or record['machine']}"
     lines = [
-        f"Run `{record['suite']}` of {record['at'][:10]}: {record['cores']} cores of {record['cpu'] or record['machine']}, "
-        f"Python {record['python']}, SQLite {record['sqlite']}; {packages}.\n",
-        "| Goal | What | Engine | Figures and limits | Verdict |", "|---|---|---|---|---|",
+        f"Run `{record['suite']}` of {record['at'][:10]}: {host}, Python {record['python']}, SQLite {record['sqlite']}.\n",
+        f"<small>{packages}</small>\n", "| Goal | What | Engine | Figures and limits | Verdict |", "|---|---|---|---|---|",
     ]  # fmt: skip
     for name, goal in record["goals"].items():
         verdict = {True: "met", False: "**missed**", None: "not measured"}[goal["met"]]
