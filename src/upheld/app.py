@@ -11,16 +11,16 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
-from litestar import Litestar, Response, get, post
-from litestar.params import FromPath, JSONBody
+from litestar import Litestar, post
+from litestar.params import JSONBody
 
+from upheld import app_ledger
 from upheld.amendment import note_effective
 from upheld.basis import actions as basis
 from upheld.basis import web as basis_web
 from upheld.collection import web as collection_web
-from upheld.db import Clock, Ids, SystemClock, UpheldError, b64
+from upheld.db import Clock, Ids, SystemClock, UpheldError
 from upheld.ledger import LedgerError
-from upheld.ledger.reading import leaf_of
 from upheld.notice import House, Notices, Once, Shelf
 from upheld.notice import web as notice_web
 from upheld.notice.guard import Guard
@@ -105,7 +105,7 @@ def create_app(settings: Settings, house: House | None = None) -> Litestar:
         *retention_web.routes(home),
         *rights_web.routes(home, pages),
         *_decide(home),
-        *_ledger(home),
+        *app_ledger.routes(home),
     ]
     return make_app(
         handlers,
@@ -282,28 +282,3 @@ def _decide(house: House) -> Iterable[Any]:
         }
 
     return [ask]
-
-
-def _ledger(house: House) -> Iterable[Any]:
-    @get("/api/v1/ledger/checkpoint", media_type="text/plain", sync_to_thread=True)
-    def checkpoint() -> Response[str]:
-        """Give the newest signed checkpoint of the ledger."""
-        headers = {"Cache-Control": "no-store", "Upheld-Ledger-Key": house.ledger.vkey}
-        return Response(house.ledger.checkpoint().note, media_type="text/plain", headers=headers)
-
-    @get("/api/v1/ledger/proof/{n:int}", sync_to_thread=True)
-    def proof(n: FromPath[int]) -> dict[str, Any]:
-        """Give entry `n` as its leaf, with the proof that the newest signed checkpoint holds it."""
-        signed = house.ledger.checkpoint()
-        if not 0 <= n < signed.size:
-            raise Refusal("not_found")
-        (entry,) = house.ledger.entries_since(n, 1)
-        steps = house.ledger.prove_inclusion(n, signed.size)
-        return {
-            "n": n,
-            "leaf": leaf_of(entry).decode(),
-            "proof": [b64(step) for step in steps],
-            "checkpoint": signed.note,
-        }
-
-    return [checkpoint, proof]

@@ -12,7 +12,7 @@ from upheld.cli_rooms.common import FILE, data_option, format_option, house, loa
 
 @click.group()
 def ledger() -> None:
-    """Verify and prove what happened: verify, proof, checkpoint, receipt."""
+    """Verify and prove what happened: verify, proof, consistency, checkpoint, receipt."""
 
 
 @ledger.command()
@@ -71,17 +71,36 @@ def _receipt(file: Path, key: str | None, kind: str) -> None:
 @data_option
 def proof(n: int, data: Path) -> None:
     """Print entry N with the proof that the newest checkpoint holds it, as JSON."""
+    from upheld.db import b64
+    from upheld.ledger.model import EntryUnknownError
     from upheld.ledger.reading import leaf_of
-    from upheld.web.refusals import Refusal
 
     with house(data) as opened:
+        opened.settle()
         signed = opened.ledger.checkpoint()
         if not 0 <= n < signed.size:
-            raise Refusal("not_found", "security.technical")
+            raise EntryUnknownError
         (entry,) = opened.ledger.entries_since(n, 1)
         steps = opened.ledger.prove_inclusion(n, signed.size)
-        leaf = leaf_of(entry).decode()
-    say_json({"n": n, "leaf": leaf, "proof": [one.hex() for one in steps], "checkpoint": signed.note})
+    told = {"n": n, "leaf": leaf_of(entry).decode(), "proof": [b64(one) for one in steps]}
+    say_json({**told, "checkpoint": signed.note})
+
+
+@ledger.command()
+@click.argument("old", type=int)
+@click.argument("new", type=int, required=False)
+@data_option
+def consistency(old: int, new: int | None, data: Path) -> None:
+    """Print the proof that the first OLD entries stand unchanged in the first NEW (default: all signed), as JSON."""
+    from upheld.db import b64
+
+    with house(data) as opened:
+        opened.settle()
+        signed = opened.ledger.checkpoint() if new is None else opened.ledger.checkpoint_of(new)
+        size = signed.size if new is None and signed else new
+        steps = opened.ledger.prove_consistency(old, size)
+    told = {"old": old, "new": size, "proof": [b64(one) for one in steps]}
+    say_json({**told, **({"checkpoint": signed.note} if signed else {})})
 
 
 @ledger.command()
@@ -95,18 +114,23 @@ def checkpoint(data: Path) -> None:
 
 
 @ledger.command()
-@click.argument("entry")
+@click.argument("number")
 @data_option
-def receipt(entry: str, data: Path) -> None:
-    """Print the receipt of ENTRY: all a person needs to check it offline."""
+def receipt(number: str, data: Path) -> None:
+    """Print the ledger receipt of NUMBER, an entry's id or a person's receipt number: all that checks it offline."""
+    from upheld.basis import receipts
     from upheld.cli_rooms.common import CouldNotRunError
     from upheld.db import unb64
+    from upheld.ledger.model import EntryUnknownError
 
     try:
-        wanted = unb64(entry)
+        wanted = unb64(number)
     except ValueError:
-        raise CouldNotRunError("an entry is named by its id, as answers give it") from None
+        raise CouldNotRunError("an entry or a receipt is named by its number, as answers give it") from None
     with house(data) as opened:
         opened.settle()
-        told = opened.ledger.receipt(wanted)
+        try:
+            told = opened.ledger.receipt(wanted)
+        except EntryUnknownError:
+            told = opened.ledger.receipt(receipts.find(opened, number, "en").entry.id)
     click.echo(json.dumps(told, ensure_ascii=False, indent=1))

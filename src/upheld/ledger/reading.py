@@ -117,6 +117,11 @@ class Reading:
             tree = _tree(tx)
             return _known(lambda: tree.consistency(old, tree.size if new is None else new))
 
+    def checkpoint_of(self, size: int) -> Checkpoint | None:
+        """Give the checkpoint that was signed at a size, under the present origin."""
+        with self._store.read() as tx:
+            return newest_checkpoint(tx, self._signer.origin, at=size)
+
     def receipt(self, entry_id: bytes) -> Receipt:
         """Give the receipt of an entry; raises NotIntegratedError until it is placed and signed, BodyErasedError after."""
         with self._store.read() as tx:
