@@ -13,7 +13,7 @@ from litestar.params import FromPath, JSONBody
 from litestar.response import Redirect, Stream
 
 from upheld.notice import House, Published
-from upheld.security import actions, keys, staff
+from upheld.security import actions, entry, keys, staff
 from upheld.security.audience import Wanted, audience
 from upheld.security.guard import KeyGuard
 from upheld.security.model import Reading
@@ -53,7 +53,7 @@ class AudienceBody(Closed, frozen=True):
 
 def routes(house: House, pages: Pages) -> list[Any]:
     """Give the handlers of this room."""
-    return [*_api(house, KeyGuard(house)), *_console(house, pages)]
+    return [*_api(house, KeyGuard(house)), *_console(house, pages), *entry.routes(house, pages)]
 
 
 def _api(house: House, guard: KeyGuard) -> list[Any]:
