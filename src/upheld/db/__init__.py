@@ -4,20 +4,24 @@ Two stores lie apart, `data` and `keys`; no transaction spans both, so the order
 (keys first, then data; for an erasure the other way round) makes every crash harmless.
 """
 
+from upheld.db.batch import Insert, later, notebook, rows, rows_among
 from upheld.db.bytesafe import b64, canonical, lp, parse_canonical, unb64
 from upheld.db.clock import Clock, FixedClock, Ids, SystemClock, uuid7_time
 from upheld.db.crash import crash_point
 from upheld.db.errors import Diagnostic, StoreBusyError, StoreConflictError, StoreTooNewError, UpheldError
 from upheld.db.hot import Hot
 from upheld.db.store import Store, data_metadata, keys_metadata, retried
-from upheld.db.types import UtcMs
+from upheld.db.types import UtcMs, from_ms, to_ms
+from upheld.db.writer import Command, Writer, WriterFullError, WriterStoppedError
 
 __all__ = [
     "Clock",
+    "Command",
     "Diagnostic",
     "FixedClock",
     "Hot",
     "Ids",
+    "Insert",
     "Store",
     "StoreBusyError",
     "StoreConflictError",
@@ -25,14 +29,23 @@ __all__ = [
     "SystemClock",
     "UpheldError",
     "UtcMs",
+    "Writer",
+    "WriterFullError",
+    "WriterStoppedError",
     "b64",
     "canonical",
     "crash_point",
     "data_metadata",
+    "from_ms",
     "keys_metadata",
+    "later",
     "lp",
+    "notebook",
     "parse_canonical",
     "retried",
+    "rows",
+    "rows_among",
+    "to_ms",
     "unb64",
     "uuid7_time",
 ]

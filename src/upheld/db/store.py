@@ -14,7 +14,7 @@ from typing import ParamSpec, TypeVar
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 
-from upheld.db import postgres, sqlite
+from upheld.db import batch, postgres, sqlite
 from upheld.db.errors import StoreBusyError, StoreConflictError, StoreTooNewError
 from upheld.db.hot import Hot
 
@@ -80,6 +80,7 @@ class Store:
         self.url = None if isinstance(where, Path) else where
         self.engine = sqlite.engine(where, busy_seconds) if isinstance(where, Path) else postgres.engine(where)
         self.dialect = self.engine.dialect.name
+        sa.event.listen(self.engine, "before_cursor_execute", batch.settle_first)
         self._writing = self.engine.execution_options(upheld_write=True)
         self._lock = threading.Lock()
         self._here = threading.local()
@@ -131,7 +132,12 @@ class Store:
         try:
             self._here.writing = True
             with _told(), self._writing.connect() as tx, tx.begin():
-                yield tx
+                notes = batch.begin(tx)
+                try:
+                    yield tx
+                    notes.settle(tx)
+                finally:
+                    batch.end(tx)
         finally:
             self._here.writing = False
             if single:

@@ -8,14 +8,15 @@ from __future__ import annotations
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Collection, Iterable
 from datetime import datetime
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
 
 import sqlalchemy as sa
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from upheld.db import Clock, Ids, Store, retried
+from upheld.db import Clock, Ids, Insert, Store, retried, rows_among
 from upheld.records import store
 from upheld.records.cipher import DataKey, bound, seal, unseal
 from upheld.records.keyrows import KeyRows, bucket_aad, bucket_of, dek_aad, meta_aad, unwrap
@@ -33,6 +34,17 @@ _KEY = (
     "SELECT s.epoch, s.root, b.wrapped, d.wrapped FROM key_state s, key_bucket b, key_dek d"
     " WHERE b.number = ? AND d.subject = ? AND d.class = ?"
 )
+
+
+_PUT_KEYS = Insert(store.key_dek)
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """Keys made in one transaction, by (subject, shred class), and the epoch they are of."""
+
+    epoch: int
+    keys: Mapping[tuple[bytes, str], bytes] = field(repr=False)
 
 
 class KeyGoneError(RecordsError):
@@ -178,6 +190,53 @@ class KeyRing:
     def make(self, tx: sa.Connection, subject: bytes, classes: Iterable[str]) -> None:
         """Make missing keys of a subject inside a transaction of the keys store."""
         self._rows.make(tx, subject, classes)
+
+    def make_many(self, tx: sa.Connection, wanted: Mapping[bytes, Iterable[str]]) -> Made:
+        """Make keys of many subjects, who lack them, inside a transaction of the keys store that holds their rows."""
+        state = self._rows.state(tx)
+        made: dict[tuple[bytes, str], bytes] = {}
+        rows: list[tuple[bytes, str, bytes, int]] = []
+        ciphers = self._ciphers(tx, state, {bucket_of(one, self._bucket_count) for one in wanted})
+        for subject, classes in wanted.items():
+            for name in sorted(classes):
+                raw = made[subject, name] = self._ids.random(32)
+                bucket = ciphers[bucket_of(subject, self._bucket_count)]
+                wrapped = seal(bucket, raw, dek_aad(self.tenant, subject, name), self._ids.random)
+                rows.append((subject, name, wrapped, self.hour()))
+        if rows:
+            _PUT_KEYS(tx, rows)
+        return Made(state.epoch, made)
+
+    def _ciphers(self, tx: sa.Connection, state: store.AnyRow, numbers: Collection[int]) -> dict[int, AESGCM]:
+        with self._lock:
+            known = dict(self._buckets) if state.epoch == self._epoch else {}
+        found = {number: known[number] for number in numbers if number in known}
+        rest = sorted(number for number in numbers if number not in found)
+        for number, wrapped in rows_among(tx, "SELECT number, wrapped FROM key_bucket WHERE number", rest):
+            raw = self._root.unwrap(state.root, wrapped, bucket_aad(number, state.root))
+            found[number] = AESGCM(raw)
+        with self._lock:
+            if state.epoch == self._epoch:
+                self._buckets.update(found)
+        return found
+
+    def remember(self, made: Made) -> None:
+        """Keep keys at hand whose transaction was committed, so that they need not be opened again at once."""
+        now = self._clock.now().timestamp()
+        with self._lock:
+            if made.epoch != self._epoch:
+                return
+            for at, raw in made.keys.items():
+                self._deks[at] = (now, DataKey(raw))
+            while len(self._deks) > CACHE_SIZE:
+                self._deks.popitem(last=False)
+
+    def classes_of(self, tx: sa.Connection, subjects: Iterable[bytes]) -> dict[bytes, set[str]]:
+        """List, by subject, the shred classes whose keys are there, in a transaction of the keys store."""
+        found: dict[bytes, set[str]] = {}
+        for subject, name in rows_among(tx, "SELECT subject, class FROM key_dek WHERE subject", subjects):
+            found.setdefault(subject, set()).add(name)
+        return found
 
     def hold(self, tx: sa.Connection, names: Iterable[bytes]) -> None:
         """Take, in a transaction of the keys store, the rows that stand for these tags and subjects.

@@ -4,16 +4,72 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from upheld.db import Ids, StoreConflictError, retried
+from upheld.db import Ids, StoreConflictError, retried, rows_among
 from upheld.records import store
 from upheld.records.cipher import derive
 from upheld.records.index import FORM, SHARED, normal_form
 from upheld.records.keyring import KeyRing
-from upheld.records.model import IdentifierSharedError
+from upheld.records.model import CLASS_IDENTITY, IdentifierSharedError
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Who is meant: identifiers (kind to value), the country of phone numbers without `+`, classes of keys needed."""
+
+    identifiers: Mapping[str, str]
+    region: str | None = None
+    classes: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class _Asked:
+    """The tags of one person who is looked for: (tag, shared kind), and which of them decide."""
+
+    tags: list[tuple[bytes, bool]]
+    deciding: list[bytes]
+    lone: bool
+    classes: set[str]
+    known: bool = True
+
+
+class _Index:
+    """The part of the blind index that some tags touch, read with one statement."""
+
+    def __init__(self, tx: sa.Connection, tags: Iterable[bytes]) -> None:
+        self._carriers: dict[bytes, list[bytes]] = {}
+        for tag, subject in rows_among(tx, "SELECT tag, subject FROM key_tag WHERE tag", dict.fromkeys(tags)):
+            self.add(tag, subject)
+
+    def add(self, tag: bytes, subject: bytes) -> None:
+        carriers = self._carriers.setdefault(tag, [])
+        if subject not in carriers:
+            carriers.append(subject)
+            carriers.sort()
+
+    def subjects(self) -> set[bytes]:
+        return {subject for carriers in self._carriers.values() for subject in carriers}
+
+    def subject_of(self, asked: _Asked) -> bytes | None:
+        """Give the first tag's subject; a shared kind counts only while one subject carries it."""
+        for tag in asked.deciding:
+            found = self._carriers.get(tag, ())
+            if found and not (asked.lone and len(found) > 1):
+                return found[0]
+        return None
+
+    def missing(self, subject: bytes, tags: Iterable[tuple[bytes, bool]]) -> list[bytes]:
+        """List the tags this subject should get: absent ones, and shared ones that are only others' so far."""
+        wanted = dict.fromkeys(
+            tag
+            for tag, shared in tags
+            if subject not in (carriers := self._carriers.get(tag, ())) and (shared or not carriers)
+        )
+        return list(wanted)
 
 
 class People:
@@ -66,38 +122,76 @@ class People:
             raise IdentifierSharedError
         return found[0] if found else None
 
-    @retried
     def match(
         self, identifiers: Mapping[str, str], region: str | None, classes: Iterable[str]
     ) -> tuple[bytes, bool]:
-        """Give (subject, known before); a new one gets its keys and tags in one transaction.
+        """Give (subject, known before) for one person; see `meet`."""
+        (met,) = self.meet([Wanted(identifiers, region, tuple(classes))])
+        return met
+
+    @retried
+    def meet(self, wanted: Sequence[Wanted]) -> list[tuple[bytes, bool]]:
+        """Give (subject, known before) of each; the new ones of all get their keys and tags in one transaction.
 
         The first identifier in the given order that only one person can have decides. A shared kind (phone)
         decides only when nothing else was given. A tag that is another person's already stays theirs.
         """
-        tags = [(kind, self.tag(kind, value, region)) for kind, value in identifiers.items()]
+        asked = [self._asked(one) for one in wanted]
+        tags = [tag for one in asked for tag, _ in one.tags]
+        with self._ring.store.read() as tx:
+            index = _Index(tx, tags)
+            held = self._ring.classes_of(tx, index.subjects())
+        met = [index.subject_of(one) for one in asked]
+        new = [
+            at
+            for at, (one, subject) in enumerate(zip(asked, met, strict=True))
+            if subject is None or index.missing(subject, one.tags) or one.classes - held.get(subject, set())
+        ]
+        if new:
+            for at, subject in zip(new, self._enter([asked[at] for at in new]), strict=True):
+                known, met[at] = met[at] is not None, subject
+                asked[at].known = known or asked[at].known
+        return [(subject or b"", one.known) for subject, one in zip(met, asked, strict=True)]
+
+    def _enter(self, asked: Sequence[_Asked]) -> list[bytes]:
+        """Make new subjects, add missing tags and keys, in one transaction of the keys store."""
+        fresh = [self._ids.random(16) for _ in asked]
+        tags = [tag for one in asked for tag, _ in one.tags]
+        met: list[bytes] = []
+        new_tags: list[dict[str, bytes]] = []
+        wants: dict[bytes, set[str]] = {}
+        with self._ring.store.write() as tx:
+            self._ring.hold(tx, [*fresh, *tags])
+            index = _Index(tx, tags)
+            there = self._ring.classes_of(tx, index.subjects())
+            for one, new in zip(asked, fresh, strict=True):
+                found = index.subject_of(one)
+                if found is not None and found not in there and found not in wants:
+                    raise StoreConflictError  # erased between the look and now
+                one.known = found is not None
+                subject = found or new
+                for tag in index.missing(subject, one.tags):
+                    new_tags.append({"tag": tag, "subject": subject})
+                    index.add(tag, subject)
+                wants.setdefault(subject, set()).update(one.classes)
+                met.append(subject)
+            lacking = {one: names - there.get(one, set()) for one, names in wants.items()}
+            made = self._ring.make_many(tx, lacking)
+            if new_tags:
+                tx.execute(sa.insert(store.key_tag), new_tags)
+        self._ring.remember(made)
+        return met
+
+    def _asked(self, wanted: Wanted) -> _Asked:
+        tags = [(kind, self.tag(kind, value, wanted.region)) for kind, value in wanted.identifiers.items()]
         known = [(kind, tag) for kind, tag in tags if tag is not None]
         own = [tag for kind, tag in known if kind not in SHARED]
-        deciding = own or [tag for _, tag in known]
-        every = [(tag, kind in SHARED) for kind, tag in known]
-        with self._ring.store.read() as tx:
-            subject = _first(tx, deciding, lone=not own)
-            complete = subject is not None and not _missing(tx, subject, every)
-        if subject is not None and complete:
-            self._ring.ensure(subject, classes)
-            return subject, True
-        new = self._ids.random(16)
-        with self._ring.store.write() as tx:
-            self._ring.hold(tx, [new, *(tag for tag, _ in every)])
-            found = _first(tx, deciding, lone=not own)
-            was_known, subject = found is not None, found or new
-            if was_known and not self._ring.still_has(tx, subject):
-                raise StoreConflictError  # erased between the look and now
-            missing = _missing(tx, subject, every)
-            if missing:
-                tx.execute(sa.insert(store.key_tag), [{"tag": tag, "subject": subject} for tag in missing])
-            self._ring.make(tx, subject, classes)
-        return subject, was_known
+        return _Asked(
+            tags=[(tag, kind in SHARED) for kind, tag in known],
+            deciding=own or [tag for _, tag in known],
+            lone=not own,
+            classes={CLASS_IDENTITY, *wanted.classes},
+        )
 
     @retried
     def add(self, subject: bytes, identifiers: Mapping[str, str], region: str | None) -> None:
@@ -106,7 +200,8 @@ class People:
         known = [(tag, shared) for tag, shared in tags if tag is not None]
         with self._ring.store.write() as tx:
             self._ring.hold(tx, [subject, *(tag for tag, _ in known)])
-            missing = _missing(tx, subject, known) if self._ring.still_has(tx, subject) else []
+            index = _Index(tx, [tag for tag, _ in known])
+            missing = index.missing(subject, known) if self._ring.still_has(tx, subject) else []
             if missing:
                 tx.execute(sa.insert(store.key_tag), [{"tag": tag, "subject": subject} for tag in missing])
 
@@ -127,23 +222,3 @@ class People:
 def _carriers(tx: sa.Connection, tag: bytes, limit: int | None = None) -> tuple[bytes, ...]:
     query = sa.select(store.key_tag.c.subject).where(store.key_tag.c.tag == tag)
     return tuple(tx.execute(query.order_by(store.key_tag.c.subject).limit(limit)).scalars())
-
-
-def _first(tx: sa.Connection, tags: Iterable[bytes], *, lone: bool) -> bytes | None:
-    """Give the first tag's subject; a shared kind counts only while one subject carries it."""
-    for tag in tags:
-        found = _carriers(tx, tag, 2)
-        if found and not (lone and len(found) > 1):
-            return found[0]
-    return None
-
-
-def _missing(tx: sa.Connection, subject: bytes, tags: Iterable[tuple[bytes, bool]]) -> list[bytes]:
-    """List the tags this subject should get: absent ones, and shared ones that are only others' so far."""
-    missing: list[bytes] = []
-    for tag, shared in tags:
-        mine = sa.select(store.key_tag.c.tag).where(store.key_tag.c.tag == tag, store.key_tag.c.subject == subject)
-        taken = tx.execute(mine).first() is not None or (not shared and _carriers(tx, tag, 1))
-        if not taken and tag not in missing:
-            missing.append(tag)
-    return missing

@@ -1,0 +1,134 @@
+"""Rows written together: a transaction's notebook of what it has seen and of what it still has to write.
+
+A row given to `later` is written with all others of its kind by one statement, when the transaction ends or before
+anything is read through SQLAlchemy, whichever comes first. Hot paths read with `rows`, which does not wait for
+that: they look into the notebook first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from typing import Any, TypeAlias
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.exc import DBAPIError
+
+from upheld.db.postgres import placeholders
+
+Write: TypeAlias = Callable[[sa.Connection, list[Any]], None]
+_NAME = "upheld.notebook"
+_STEPS = (1, 4, 16, 64, 256)
+"""Lengths of lists that SQLite compiles a statement for; longer ones are asked in pieces."""
+
+
+class Notebook:
+    """What one transaction has seen (`seen`, for whoever holds the rows in question) and has yet to write."""
+
+    __slots__ = ("_rows", "seen")
+
+    def __init__(self) -> None:
+        """Begin empty."""
+        self.seen: dict[Hashable, Any] = {}
+        self._rows: dict[Write, list[Any]] = {}
+
+    def add(self, write: Write, row: Any) -> None:
+        """Remember a row for `write`."""
+        self._rows.setdefault(write, []).append(row)
+
+    def settle(self, tx: sa.Connection) -> None:
+        """Write what waits, the kinds in the order in which they first came."""
+        while self._rows:
+            waiting, self._rows = self._rows, {}
+            for write, rows_ in waiting.items():
+                write(tx, rows_)
+
+
+def begin(tx: sa.Connection) -> Notebook:
+    """Give a transaction that writes an empty notebook."""
+    made = tx.info[_NAME] = Notebook()
+    return made
+
+
+def end(tx: sa.Connection) -> None:
+    """Take the notebook away; the connection serves other transactions next."""
+    tx.info.pop(_NAME, None)
+
+
+def notebook(tx: sa.Connection) -> Notebook:
+    """Give the notebook of a transaction; one that only reads has an empty one each time."""
+    found: Notebook | None = tx.info.get(_NAME)
+    return Notebook() if found is None else found
+
+
+def later(tx: sa.Connection, write: Write, row: Any) -> None:
+    """Have a row written with the others of its kind; at once where the transaction keeps no notebook."""
+    found: Notebook | None = tx.info.get(_NAME)
+    if found is None:
+        write(tx, [row])
+    else:
+        found.add(write, row)
+
+
+def settle_first(connection: sa.Connection, *_: Any) -> None:
+    """Write what waits before a statement that might read it; listens to `before_cursor_execute`."""
+    found: Notebook | None = connection.info.get(_NAME)
+    if found is not None:
+        found.settle(connection)
+
+
+class Insert:
+    """Inserts many rows of one table with one statement; a row is a tuple of the columns' stored values.
+
+    `also` is what follows the rows, such as an ON CONFLICT clause that both engines take.
+    """
+
+    def __init__(self, table: sa.Table, also: str = "") -> None:
+        """Spell the statement for both engines."""
+        names = ", ".join(f'"{column.name}"' for column in table.c)
+        marks = ", ".join("?" for _ in table.c)
+        self._one = f"INSERT INTO {table.name} ({names}) VALUES ({marks}) {also}".strip()
+        kinds = ", ".join(f"%s::{column.type.compile(postgresql.dialect())}[]" for column in table.c)
+        self._many = f"INSERT INTO {table.name} ({names}) SELECT * FROM unnest({kinds}) {also}".strip()
+        self._days = tuple(at for at, column in enumerate(table.c) if isinstance(column.type, sa.Date))
+
+    def __call__(self, tx: sa.Connection, rows_: list[tuple[Any, ...]]) -> None:
+        """Insert the rows."""
+        if tx.dialect.name == "postgresql":
+            tx.exec_driver_sql(self._many, tuple(list(column) for column in zip(*rows_, strict=True)))
+        else:
+            told = [self._told(row) for row in rows_] if self._days else rows_
+            tx.exec_driver_sql(self._one, told)
+
+    def _told(self, row: tuple[Any, ...]) -> tuple[Any, ...]:
+        """SQLite keeps a day as its text."""
+        return tuple(
+            value.isoformat() if at in self._days and value is not None else value for at, value in enumerate(row)
+        )
+
+
+def rows(tx: sa.Connection, sql: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+    """Run one statement with `?` placeholders straight at the driver and give its rows as stored."""
+    driver: Any = tx.connection.driver_connection
+    text = placeholders(sql) if tx.dialect.name == "postgresql" else sql
+    try:
+        found: list[tuple[Any, ...]] = driver.execute(text, values).fetchall()
+    except Exception as error:
+        raise DBAPIError(sql, None, error) from None  # as SQLAlchemy says it, without the values
+    return found
+
+
+def rows_among(tx: sa.Connection, sql: str, among: Iterable[Any], values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+    """Run a statement that ends in `… = ` for all of `among`; `values` fill what stands before."""
+    wanted = list(among)
+    if not wanted:
+        return []
+    if tx.dialect.name == "postgresql":
+        return rows(tx, f"{sql} = ANY(?)", (*values, wanted))
+    found: list[tuple[Any, ...]] = []
+    for at in range(0, len(wanted), _STEPS[-1]):
+        part = wanted[at : at + _STEPS[-1]]
+        size = next(step for step in _STEPS if step >= len(part))
+        part += part[-1:] * (size - len(part))
+        found += rows(tx, f"{sql} IN ({', '.join('?' * size)})", (*values, *part))
+    return found
