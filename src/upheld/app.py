@@ -19,10 +19,11 @@ from upheld.amendment import note_effective
 from upheld.basis import actions as basis
 from upheld.basis import web as basis_web
 from upheld.collection import web as collection_web
-from upheld.db import Clock, Ids, SystemClock, UpheldError
+from upheld.db import Clock, Ids, SystemClock, UpheldError, Writer
 from upheld.ledger import LedgerError
 from upheld.notice import House, Notices, Once, Shelf
 from upheld.notice import web as notice_web
+from upheld.notice.desk import HouseDesk
 from upheld.notice.guard import Guard
 from upheld.policy.decide import decide
 from upheld.policy.law import load_law
@@ -76,15 +77,20 @@ def open_house(
     law = load_law()
     holdings = open_holdings(data, clock, ids, origin=origin)
     key = holdings.ring.meta("instance")
+    shelf = Shelf(holdings.data, law, clock)
+    notices, once = Notices(derive(key, "notice"), clock, ids), Once(derive(key, "once"), clock)
+    stirred = threading.Event()
     house = House(
         folder=data,
         law=law,
         clock=clock,
         ids=ids,
         holdings=holdings,
-        shelf=Shelf(holdings.data, law, clock),
-        notices=Notices(derive(key, "notice"), clock, ids),
-        once=Once(derive(key, "once"), clock),
+        shelf=shelf,
+        notices=notices,
+        once=once,
+        writer=Writer(holdings.data, HouseDesk(shelf, holdings.vault, notices, once), stirred=stirred.set),
+        stirred=stirred,
     )
     for listen in (basis.subscribe, retention.subscribe, rights.subscribe):
         listen(house)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 from upheld.basis.model import ConsentRecord
-from upheld.db import UtcMs, data_metadata
+from upheld.db import Insert, UtcMs, data_metadata, later, to_ms
 from upheld.records.store import subject as subject_table
 
 consent_table = sa.Table(
@@ -32,20 +32,14 @@ receipt_table = sa.Table(
 )
 
 
+_STATE = Insert(consent_table)
+_RECEIPT = Insert(receipt_table)
+
+
 def put_consent(tx: sa.Connection, record: ConsentRecord) -> None:
     """Write one statement."""
-    tx.execute(
-        sa.insert(consent_table).values(
-            subject=record.subject,
-            entry=record.entry_id,
-            purpose=record.purpose,
-            state=record.state,
-            at=record.at,
-            version=record.policy_version,
-            lang=record.lang,
-            how=record.how,
-        )
-    )
+    row = (record.subject, record.entry_id, record.purpose, record.state, to_ms(record.at))
+    later(tx, _STATE, (*row, record.policy_version, record.lang, record.how))
 
 
 def consents_of(tx: sa.Connection, subject: bytes, purpose: str | None = None) -> list[ConsentRecord]:
@@ -61,7 +55,7 @@ def consents_of(tx: sa.Connection, subject: bytes, purpose: str | None = None) -
 
 def put_receipt(tx: sa.Connection, digest: str, entry_id: bytes, subject: bytes) -> None:
     """Write which entry a receipt number is about."""
-    tx.execute(sa.insert(receipt_table).values(digest=digest, entry=entry_id, subject=subject))
+    later(tx, _RECEIPT, (digest, entry_id, subject))
 
 
 def receipt_of(tx: sa.Connection, digest: str) -> tuple[bytes, bytes] | None:

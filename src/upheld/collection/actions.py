@@ -10,30 +10,72 @@ import sqlalchemy as sa
 
 from upheld.collection.model import Admission, Collected, Fault, Script, Submission
 from upheld.collection.rules import admit, identifiers, relation_kind, starts
-from upheld.db import b64, retried
+from upheld.db import StoreConflictError, b64
 from upheld.notice import Act, House, Published, Shown, Snapshot
 from upheld.notice.actions import note_script
+from upheld.notice.desk import Work
 from upheld.notice.rules import judge, surface_of
 from upheld.policy.model import CompiledPolicy, Situation
-from upheld.records import SubjectErasedError, SubjectErasingError
+from upheld.records import Wanted
 from upheld.web.refusals import Refusal
 
 _OPENED_BY_TAKING = frozenset({"account", "application"})
 
 
-@dataclass(frozen=True, slots=True)
-class _Taking:
-    """One act of collecting that was found in order."""
+@dataclass(slots=True, kw_only=True)
+class Taking(Work):
+    """One act of collecting that was found in order, as the writer does it."""
 
+    house: House
     published: Published
     situation: Situation
     handed: Submission
     admitted: Admission
-    shown: Shown | None
     script: Snapshot | None
     actor: str
-    act: Act | None
     receipt: str
+
+    def check(self, tx: sa.Connection) -> Collected | None:
+        """Answer as before where it was done already; refuse by what stands at this instant."""
+        if self.act is not None and (answer := self.house.once.known(tx, self.act)):
+            return Collected(**answer, replayed=True)
+        self._still_in_force()
+        there = self.house.vault.subject(tx, self.subject, lock=True)
+        if there is not None and there.state == "erased":
+            raise StoreConflictError  # since the look-up: the next try makes a new subject
+        if there is not None and there.state == "erasing":
+            raise Refusal("busy", "rights.erasure")
+        if self.shown is not None:
+            self.house.notices.check_unspent(tx, self.shown)
+        return None
+
+    def write(self, tx: sa.Connection) -> Collected:
+        """Write record, entries, spent receipt and kept answer."""
+        _tell(self.house, tx, self)
+        relation, outside = _relation(self.house, tx, self)
+        record = _put(self.house, tx, self, relation)
+        done = Collected(
+            record=b64(record),
+            subject=b64(self.subject),
+            receipt=self.receipt,
+            policy_version=self.published.version,
+            review=self.admitted.review,
+            relation=outside,
+        )
+        _enter(self.house, tx, self, record)
+        if self.act is not None:
+            self.house.once.keep(tx, self.act, done.answer())
+        return done
+
+    def _still_in_force(self) -> None:
+        """Refuse when another version came into force between the check and this transaction.
+
+        Clause: amendment.default
+        """
+        now = self.house.in_force()
+        if now.version != self.published.version:
+            clause = f"notice.channels.{self.situation.channel}"
+            raise Refusal("notice_stale", clause, policy_version=now.version)
 
 
 def receipt_digest(receipt: str) -> str:
@@ -41,7 +83,16 @@ def receipt_digest(receipt: str) -> str:
     return hashlib.sha256(b"receipt|" + receipt.encode()).hexdigest()
 
 
-def collect(
+def collect(house: House, situation_id: str, handed: Submission, **how: Any) -> Collected:
+    """Take in what a person hands over, as `taking` says it; returns only after the commit.
+
+    Clause: collection.situations (APPI 17, 18, 20, 21; GDPR 5, 13)
+    """
+    found = taking(house, situation_id, handed, **how)
+    return found if isinstance(found, Collected) else house.writer.run(found)
+
+
+def taking(
     house: House,
     situation_id: str,
     handed: Submission,
@@ -50,22 +101,41 @@ def collect(
     script: Script | None = None,
     idempotency_key: str | None = None,
     key_required: bool = False,
-) -> Collected:
-    """Take in what a person hands over, if the policy in force states it and the person was told first.
+) -> Taking | Collected:
+    """Judge whether what a person hands over is what the policy in force states, and whether they were told first.
 
-    Either `notice_receipt`, or for a staff channel `script`. An idempotency key makes a second call answer as the
-    first. Returns only after the commit. Raises Refusal with the first thing that is wrong.
+    Either `notice_receipt`, or for a staff channel `script`. Under an idempotency key that was used the answer is
+    the first one. Gives what the writer has to do. Raises Refusal with the first thing that is wrong.
     Clause: collection.situations (APPI 17, 18, 20, 21; GDPR 5, 13)
     """
     published = house.in_force()
-    policy = published.policy
     act = None
     if idempotency_key is not None:
         asked = [situation_id, dict(handed.fields), handed.country, handed.subtype, list(handed.consents), handed.visitor, handed.relation]
         act = house.once.act(f"collect:{situation_id}", idempotency_key, asked)
-        with house.store.read() as tx:
-            if answer := house.once.known(tx, act):
-                return Collected(**answer, replayed=True)
+    try:
+        return _judged(house, published, situation_id, handed, notice_receipt, script, act, key_required)
+    except Refusal:
+        if act is None:
+            raise
+        with house.store.read() as tx:  # what was done once is answered, whatever holds today
+            answer = house.once.known(tx, act)
+        if answer is None:
+            raise
+        return Collected(**answer, replayed=True)
+
+
+def _judged(
+    house: House,
+    published: Published,
+    situation_id: str,
+    handed: Submission,
+    notice_receipt: str | None,
+    script: Script | None,
+    act: Act | None,
+    key_required: bool,
+) -> Taking:
+    policy = published.policy
     admitted = admit(policy, house.law, situation_id, handed, house.today(policy))
     if admitted.faults:
         raise refusal_of(policy, situation_id, admitted.faults[0])
@@ -74,15 +144,21 @@ def collect(
     told = _told(house, published, situation, script, handed.lang) if script else None
     if key_required and act is None:
         raise Refusal("idempotency_missing")
-    actor = script.staff if script else "self"
-    receipt = b64(house.ids.random(16))
-    taking = _Taking(published, situation, handed, admitted, shown, told, actor, act, receipt)
-    try:
-        return _take(house, taking)
-    except SubjectErasedError:
-        return _take(house, taking)  # erased since the look-up: a new act makes a new subject
-    except SubjectErasingError:
-        raise Refusal("busy", "rights.erasure") from None
+    region = handed.country[:2] or policy.controller.country
+    found = identifiers(policy, admitted.values, handed.visitor)
+    return Taking(
+        act=act,
+        shown=shown,
+        wanted=Wanted(found, region, (situation.subject,)),
+        house=house,
+        published=published,
+        situation=situation,
+        handed=handed,
+        admitted=admitted,
+        script=told,
+        actor=script.staff if script else "self",
+        receipt=b64(house.ids.random(16)),
+    )
 
 
 def refusal_of(policy: CompiledPolicy, situation_id: str, fault: Fault) -> Refusal:
@@ -122,63 +198,23 @@ def _told(
     return house.notices.snapshot_of(published, house.law, situation, lang or policy.languages[0])
 
 
-@retried
-def _take(house: House, taking: _Taking) -> Collected:
-    policy = taking.published.policy
-    region = taking.handed.country[:2] or policy.controller.country
-    found = identifiers(policy, taking.admitted.values, taking.handed.visitor)
-    subject = house.vault.subject_for(found, region=region, classes=[taking.situation.subject])
-    with house.store.write() as tx:
-        if taking.act and (answer := house.once.known(tx, taking.act)):
-            return Collected(**answer, replayed=True)
-        _still_in_force(house, taking)
-        _tell(house, tx, taking, subject)
-        relation, outside = _relation(house, tx, taking, subject)
-        record = _put(house, tx, taking, subject, relation)
-        _enter(house, tx, taking, subject, record)
-        done = Collected(
-            record=b64(record),
-            subject=b64(subject),
-            receipt=taking.receipt,
-            policy_version=policy.version,
-            review=taking.admitted.review,
-            relation=outside,
-        )
-        if taking.act:
-            house.once.keep(tx, taking.act, done.answer())
-    house.stirred.set()
-    return done
-
-
-def _still_in_force(house: House, taking: _Taking) -> None:
-    """Refuse when another version came into force between the check and this transaction.
-
-    Clause: amendment.default
-    """
-    now = house.in_force()
-    if now.version != taking.published.version:
-        clause = f"notice.channels.{taking.situation.channel}"
-        raise Refusal("notice_stale", clause, policy_version=now.version)
-
-
-def _tell(house: House, tx: sa.Connection, taking: _Taking, subject: bytes) -> None:
+def _tell(house: House, tx: sa.Connection, taking: Taking) -> None:
+    house.vault.ensure_subject(tx, taking.subject)
     if taking.shown is not None:
-        house.vault.ensure_subject(tx, subject)
-        house.notices.spend(tx, house.ledger, taking.shown, subject=subject, actor=taking.actor)
+        house.notices.spend(tx, house.ledger, taking.shown, subject=taking.subject, actor=taking.actor)
     elif taking.script is not None:
-        house.vault.ensure_subject(tx, subject)
         obvious = bool(taking.situation.obvious)
-        note_script(tx, house.ledger, taking.script, subject=subject, staff=taking.actor, obvious=obvious)
+        note_script(
+            tx, house.ledger, taking.script, subject=taking.subject, staff=taking.actor, obvious=obvious
+        )
 
 
-def _relation(
-    house: House, tx: sa.Connection, taking: _Taking, subject: bytes
-) -> tuple[bytes | None, str]:
+def _relation(house: House, tx: sa.Connection, taking: Taking) -> tuple[bytes | None, str]:
     """Open the account or application that the taking itself begins, or the relationship that was named.
 
     A contract is opened only under its own number.
     """
-    policy = taking.published.policy
+    policy, subject = taking.published.policy, taking.subject
     kind = relation_kind(policy, taking.situation)
     outside = taking.handed.relation
     if not kind or not (outside or kind in _OPENED_BY_TAKING):
@@ -200,11 +236,11 @@ def _relation(
     return opened, outside
 
 
-def _put(house: House, tx: sa.Connection, taking: _Taking, subject: bytes, relation: bytes | None) -> bytes:
+def _put(house: House, tx: sa.Connection, taking: Taking, relation: bytes | None) -> bytes:
     policy, situation, admitted = taking.published.policy, taking.situation, taking.admitted
     return house.vault.put_record(
         tx,
-        subject,
+        taking.subject,
         situation=situation.id,
         policy_version=policy.version,
         origin=admitted.origin,
@@ -219,7 +255,7 @@ def _put(house: House, tx: sa.Connection, taking: _Taking, subject: bytes, relat
     )
 
 
-def _enter(house: House, tx: sa.Connection, taking: _Taking, subject: bytes, record: bytes) -> None:
+def _enter(house: House, tx: sa.Connection, taking: Taking, record: bytes) -> None:
     """Write the entry; its body names fields, never their values."""
     policy, situation, admitted = taking.published.policy, taking.situation, taking.admitted
     snap = taking.shown.snapshot if taking.shown else taking.script
@@ -244,5 +280,5 @@ def _enter(house: House, tx: sa.Connection, taking: _Taking, subject: bytes, rec
         policy_version=policy.version,
         actor=taking.actor,
         body=body,
-        subject=subject,
+        subject=taking.subject,
     )

@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from litestar import Response, get, post
+from litestar.concurrency import sync_to_thread
 from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody
 from litestar.response import Redirect
 
 from upheld.collection import form as forms
-from upheld.collection.actions import collect
+from upheld.collection.actions import Taking, collect, taking
 from upheld.collection.model import Collected, Script, Submission
 from upheld.collection.model import Fault as Wrong
 from upheld.collection.rules import admit
@@ -82,18 +83,24 @@ def _api(house: House, pages: Pages, guard: Guard) -> list[Any]:
             _told(house, published, found, lang), headers={"Content-Language": lang, "Vary": "Accept-Language, Cookie"}
         )
 
-    @post("/api/v1/collect/{situation:str}", before_request=known_first, sync_to_thread=True)
-    def take(request: AnyRequest, situation: FromPath[str], data: JSONBody[CollectBody]) -> Response[dict[str, str]]:
+    @post("/api/v1/collect/{situation:str}", before_request=known_first)
+    async def take(request: AnyRequest, situation: FromPath[str], data: JSONBody[CollectBody]) -> Response[dict[str, str]]:
         """Take in what a person hands over; 201 only after it is durable."""
-        done = collect(
-            house,
-            situation,
-            _handed(data),
-            notice_receipt=data.notice_receipt,
-            script=_script(house, request, guard, situation, data),
-            idempotency_key=request.headers.get("idempotency-key"),
-            key_required=True,
-        )
+
+        def judged() -> Taking | Collected:
+            return taking(
+                house,
+                situation,
+                _handed(data),
+                notice_receipt=data.notice_receipt,
+                script=_script(house, request, guard, situation, data),
+                idempotency_key=request.headers.get("idempotency-key"),
+                key_required=True,
+            )
+
+        # A member of staff is looked up in the store, which must not hold up the loop.
+        found = judged() if data.script is None else await sync_to_thread(judged)
+        done = found if isinstance(found, Collected) else await house.writer.ask(found)
         headers = {"Location": f"/consent/receipts/{done.receipt}"}
         if done.replayed:
             headers["Idempotency-Replayed"] = "true"

@@ -17,6 +17,7 @@ from sqlalchemy.exc import DBAPIError
 from upheld.db.postgres import placeholders
 
 Write: TypeAlias = Callable[[sa.Connection, list[Any]], None]
+_POSTGRES: sa.engine.Dialect = postgresql.dialect()  # type: ignore[no-untyped-call]
 _NAME = "upheld.notebook"
 _STEPS = (1, 4, 16, 64, 256)
 """Lengths of lists that SQLite compiles a statement for; longer ones are asked in pieces."""
@@ -87,9 +88,11 @@ class Insert:
         """Spell the statement for both engines."""
         names = ", ".join(f'"{column.name}"' for column in table.c)
         marks = ", ".join("?" for _ in table.c)
-        self._one = f"INSERT INTO {table.name} ({names}) VALUES ({marks}) {also}".strip()
-        kinds = ", ".join(f"%s::{column.type.compile(postgresql.dialect())}[]" for column in table.c)
-        self._many = f"INSERT INTO {table.name} ({names}) SELECT * FROM unnest({kinds}) {also}".strip()
+        into = f'INSERT INTO "{table.name}" ({names})'
+        self._one = f"{into} VALUES ({marks}) {also}".strip()
+        kinds = ", ".join(f"%s::{column.type.compile(_POSTGRES)}[]" for column in table.c)
+        # Selected from a table with names, or ON CONFLICT would be read as the condition of a join.
+        self._many = f"{into} SELECT * FROM unnest({kinds}) AS told WHERE true {also}".strip()  # noqa: S608 - names of our own tables
         self._days = tuple(at for at, column in enumerate(table.c) if isinstance(column.type, sa.Date))
 
     def __call__(self, tx: sa.Connection, rows_: list[tuple[Any, ...]]) -> None:
@@ -118,13 +121,18 @@ def rows(tx: sa.Connection, sql: str, values: Sequence[Any] = ()) -> list[tuple[
     return found
 
 
-def rows_among(tx: sa.Connection, sql: str, among: Iterable[Any], values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
-    """Run a statement that ends in `… = ` for all of `among`; `values` fill what stands before."""
+def rows_among(
+    tx: sa.Connection, sql: str, among: Iterable[Any], values: Sequence[Any] = (), *, locked: bool = False
+) -> list[tuple[Any, ...]]:
+    """Run a statement that ends in `… WHERE column` for all of `among`; `values` fill what stands before.
+
+    `locked` takes the rows, in order of the statement's first column, until the end of the transaction.
+    """
     wanted = list(among)
     if not wanted:
         return []
     if tx.dialect.name == "postgresql":
-        return rows(tx, f"{sql} = ANY(?)", (*values, wanted))
+        return rows(tx, f"{sql} = ANY(?)" + (" ORDER BY 1 FOR UPDATE" if locked else ""), (*values, wanted))
     found: list[tuple[Any, ...]] = []
     for at in range(0, len(wanted), _STEPS[-1]):
         part = wanted[at : at + _STEPS[-1]]

@@ -232,29 +232,34 @@ class Writer:
         """Do a batch in one transaction; where that fails, each act in one of its own."""
         for attempt in range(1, TRIES):
             try:
-                return self._transaction(batch)
+                self._transaction(batch)
             except StoreConflictError:
                 time.sleep(random.uniform(0, 0.005 * 2**attempt))  # noqa: S311 - spreads retries, no secret
             except _OutcomeUnknownError:
-                return self._find_out(batch)
+                self._find_out(batch)
+                return
             except Exception:  # one of them is bad
                 break
+            else:
+                return
         for one in batch:
             self._alone(one)
 
     def _alone(self, one: _Waiting[Any]) -> None:
         for attempt in range(1, TRIES + 1):
             try:
-                return self._transaction([one])
+                self._transaction([one])
             except StoreConflictError as error:
                 one.error = error
                 time.sleep(random.uniform(0, 0.005 * 2**attempt))  # noqa: S311 - as above
             except _OutcomeUnknownError:
-                return self._find_out([one])
+                self._find_out([one])
+                return
             except Exception as error:
                 one.error = error
-                return None
-        return None
+                return
+            else:
+                return
 
     def _find_out(self, batch: Sequence[_Waiting[Any]]) -> None:
         """After a connection lost in its commit: do again what finds out by itself, and say `busy` of the rest."""

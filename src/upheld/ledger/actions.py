@@ -10,7 +10,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from upheld.db import Clock, Ids, Store, b64, canonical, crash_point, retried
+from upheld.db import Clock, Ids, Store, b64, canonical, crash_point, later, retried
 from upheld.ledger import store
 from upheld.ledger.kept import KeptCheckpoint
 from upheld.ledger.model import (
@@ -93,7 +93,7 @@ class Ledger(Reading):
     def append_many(self, tx: sa.Connection, entries: Sequence[NewEntry]) -> list[EntryId]:
         """Write entries inside the caller's transaction, then run their projectors in order, and give their ids.
 
-        All are written with one statement, whatever their number. Raises ValueError, before anything is written,
+        All are written with one statement, whatever their number, at the latest when the transaction ends. Raises ValueError, before anything is written,
         for an unknown kind, a person in a kind about none, or unfit words.
         """
         if not entries:
@@ -105,7 +105,7 @@ class Ledger(Reading):
         bodies: list[store.BodyRow] = []
         events: list[Event] = []
         for kind, one in zip(kinds, entries, strict=True):
-            entry_id = EntryId(self._ids.uuid7())
+            entry_id = one.entry_id or EntryId(self._ids.uuid7())
             told = dict(one.body) if one.subject is None else {"subject": b64(one.subject), **one.body}
             shred_class = one.seal or (INSTANCE_KEY if one.subject is None else IDENTITY_CLASS)
             plain = canonical(told)
@@ -116,7 +116,8 @@ class Ledger(Reading):
             events.append(
                 Event(entry_id, one.kind, one.clause, one.policy_version, one.actor, one.subject, told)
             )
-        store.put_entries(tx, rows, bodies)
+        for row, side in zip(rows, bodies, strict=True):
+            later(tx, store.put_both, (row, side))
         for event in events:
             for projector in self._projectors.get(event.kind, ()):
                 projector(tx, event)

@@ -66,6 +66,7 @@ class NewEntry:
     """What is to be told: the body is sealed under the subject's key of shred class `seal`.
 
     The default class is the identity class; what is about nobody is sealed under the instance's key.
+    `entry_id` was given out before, where the entry follows what it tells of; else one is made.
     """
 
     kind: str
@@ -75,6 +76,7 @@ class NewEntry:
     body: Mapping[str, Any]
     subject: bytes | None = None
     seal: str | None = None
+    entry_id: EntryId | None = None
 
 
 @dataclass(frozen=True, slots=True)

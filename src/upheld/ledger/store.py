@@ -213,6 +213,11 @@ def put_entries(tx: sa.Connection, entries: Sequence[EntryRow], bodies: Sequence
     tx.exec_driver_sql(_SQLITE_BODY, sides)
 
 
+def put_both(tx: sa.Connection, pairs: list[tuple[EntryRow, BodyRow]]) -> None:
+    """Insert entries, each with its sealed body."""
+    put_entries(tx, [row for row, _ in pairs], [side for _, side in pairs])
+
+
 def sealed_body(tx: sa.Connection, entry_id: bytes) -> tuple[bytes | None, str, bytes] | None:
     """Give (subject, shred class, sealed bytes) of an entry's body while it is kept."""
     row = tx.execute(

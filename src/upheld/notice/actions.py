@@ -3,15 +3,28 @@
 from __future__ import annotations
 
 import hashlib
-from datetime import datetime
+from collections.abc import Hashable, Iterable
+from typing import Any
 
 import sqlalchemy as sa
 from itsdangerous import BadSignature, URLSafeSerializer
 
-from upheld.db import Clock, Ids, UtcMs, b64, data_metadata
-from upheld.db.types import from_ms, to_ms
+from upheld.db import (
+    Clock,
+    Ids,
+    Insert,
+    UtcMs,
+    b64,
+    data_metadata,
+    from_ms,
+    later,
+    notebook,
+    rows_among,
+    to_ms,
+)
 from upheld.ledger import Ledger
 from upheld.notice.model import Published, Shown, Snapshot
+from upheld.notice.once import FORGET_EVERY
 from upheld.notice.rules import RECEIPT_LIFE, fingerprint, surface_of
 from upheld.policy.law import Law
 from upheld.policy.model import Situation
@@ -25,6 +38,7 @@ used_table = sa.Table(
     comment="receipts that were used, as hashes, until they would have ended by themselves",
 )
 
+_USE = Insert(used_table)
 CLAUSE = "notice.channels"
 
 
@@ -38,6 +52,7 @@ class Notices:
         """Sign with `key`; its id stands before each token, so that a key can be replaced."""
         self._clock = clock
         self._ids = ids
+        self._forgotten = from_ms(0)
         self._key_id = hashlib.sha256(b"upheld.notice|" + key).hexdigest()[:8]
         settings = {"digest_method": hashlib.sha256, "key_derivation": "hmac"}
         self._snapshots = URLSafeSerializer(key, salt="upheld.notice.snapshot", signer_kwargs=settings)
@@ -88,6 +103,29 @@ class Notices:
             raise Refusal("receipt_invalid", CLAUSE)
         return parts
 
+    def check_unspent(self, tx: sa.Connection, shown: Shown) -> None:
+        """Raise Refusal `notice_not_shown` when a receipt was used before."""
+        seen = notebook(tx).seen
+        if ("used", shown.digest) not in seen:
+            self.look(tx, [shown], seen)
+        if seen["used", shown.digest]:
+            raise Refusal("notice_not_shown", CLAUSE, policy_version=shown.snapshot.version)
+
+    def look(self, tx: sa.Connection, shown: Iterable[Shown], seen: dict[Hashable, Any] | None = None) -> None:
+        """Take which of these receipts were used into the transaction's notebook, with one statement."""
+        seen = notebook(tx).seen if seen is None else seen
+        digests = [one.digest for one in shown]
+        seen.update(dict.fromkeys((("used", digest) for digest in digests), False))
+        for (digest,) in rows_among(tx, "SELECT digest FROM notice_used WHERE digest", digests):
+            seen["used", digest] = True
+
+    def _forget(self, tx: sa.Connection) -> None:
+        """Forget now and then the receipts that have ended by themselves."""
+        now = self._clock.now()
+        if now - self._forgotten > FORGET_EVERY or now < self._forgotten:
+            self._forgotten = now
+            tx.execute(sa.delete(used_table).where(used_table.c.until < now))
+
     def spend(
         self, tx: sa.Connection, ledger: Ledger, shown: Shown, *, subject: bytes, actor: str = "self"
     ) -> None:
@@ -96,12 +134,10 @@ class Notices:
         Raises Refusal `notice_not_shown` when it was used before.
         Clause: notice.channels (APPI 20(1))
         """
-        now: datetime = self._clock.now()
-        tx.execute(sa.delete(used_table).where(used_table.c.until < now))
-        known = sa.select(used_table.c.digest).where(used_table.c.digest == shown.digest)
-        if tx.execute(known).first() is not None:
-            raise Refusal("notice_not_shown", CLAUSE, policy_version=shown.snapshot.version)
-        tx.execute(sa.insert(used_table).values(digest=shown.digest, until=shown.at + RECEIPT_LIFE))
+        self.check_unspent(tx, shown)
+        self._forget(tx)
+        notebook(tx).seen["used", shown.digest] = True
+        later(tx, _USE, (shown.digest, to_ms(shown.at + RECEIPT_LIFE)))
         snap = shown.snapshot
         body = {
             "surface": snap.surface,

@@ -8,7 +8,7 @@ from datetime import date
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from upheld.db import Clock, Ids, Store
+from upheld.db import Clock, Ids, Store, Writer
 from upheld.ledger import Ledger
 from upheld.notice.actions import Notices
 from upheld.notice.model import Published
@@ -35,6 +35,7 @@ class House:
     shelf: Shelf
     notices: Notices
     once: Once
+    writer: Writer
     stirred: threading.Event = field(default_factory=threading.Event, compare=False)
 
     @property
@@ -75,6 +76,7 @@ class House:
         return self.ledger.integrate()
 
     def close(self) -> None:
-        """Close everything."""
+        """Finish what waits to be written, then close everything."""
+        self.writer.stop()
         self.shelf.close()
         self.holdings.close()

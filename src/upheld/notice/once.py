@@ -5,17 +5,18 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-from collections.abc import Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
 import sqlalchemy as sa
 
-from upheld.db import Clock, UtcMs, data_metadata
+from upheld.db import Clock, Insert, UtcMs, data_metadata, from_ms, later, notebook, rows_among, to_ms
 from upheld.web.refusals import Refusal
 
 KEPT = timedelta(hours=24)
+FORGET_EVERY = timedelta(minutes=1)
 MAX_KEY = 255
 
 once_table = sa.Table(
@@ -27,6 +28,9 @@ once_table = sa.Table(
     sa.Column("until", UtcMs, nullable=False, index=True),
     comment="answers to acts by idempotency key; keys and bodies as keyed hashes, for a day",
 )
+
+_KNOWN = "SELECT key, body, answer, until FROM once WHERE key"
+_KEEP = Insert(once_table)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +52,7 @@ class Once:
         """Hash with `key`, so that the store tells neither keys nor bodies."""
         self._key = key
         self._clock = clock
+        self._forgotten = from_ms(0)
 
     def act(self, scope: str, key: str | None, body: Any) -> Act:
         """Name an act; raises Refusal `idempotency_missing` for no key or one that is too long.
@@ -61,23 +66,41 @@ class Once:
 
     def known(self, tx: sa.Connection, act: Act) -> dict[str, Any] | None:
         """Give the answer of an act that was done already; raises Refusal `idempotency_mismatch` for another body."""
-        query = sa.select(once_table.c.body, once_table.c.answer).where(
-            once_table.c.key == act.key, once_table.c.until > self._clock.now()
-        )
-        row = tx.execute(query).first()
-        if row is None:
+        seen = notebook(tx).seen
+        if ("once", act.key) not in seen:
+            self.look(tx, [act], seen)
+        found: tuple[bytes, str] | None = seen["once", act.key]
+        if found is None:
             return None
-        if not hmac.compare_digest(row.body, act.body):
+        if not hmac.compare_digest(found[0], act.body):
             raise Refusal("idempotency_mismatch")
-        answer: dict[str, Any] = json.loads(row.answer)
+        answer: dict[str, Any] = json.loads(found[1])
         return answer
 
+    def look(self, tx: sa.Connection, acts: Iterable[Act], seen: dict[Hashable, Any] | None = None) -> None:
+        """Take what is kept of some acts into the transaction's notebook, with one statement."""
+        seen = notebook(tx).seen if seen is None else seen
+        keys = [act.key for act in acts]
+        seen.update(dict.fromkeys(("once", key) for key in keys))
+        now = to_ms(self._clock.now())
+        for key, body, answer, until in rows_among(tx, _KNOWN, keys):
+            if until > now:
+                seen["once", key] = (body, answer)
+            else:
+                seen["over", key] = True
+
     def keep(self, tx: sa.Connection, act: Act, answer: Mapping[str, Any]) -> None:
-        """Keep the answer of an act with the act itself; forgets what is older than a day."""
+        """Keep the answer of an act with the act itself; forgets now and then what is older than a day."""
         now = self._clock.now()
-        tx.execute(sa.delete(once_table).where(once_table.c.until <= now))
+        if now - self._forgotten > FORGET_EVERY or now < self._forgotten:
+            self._forgotten = now
+            tx.execute(sa.delete(once_table).where(once_table.c.until <= now))
         text = json.dumps(answer, ensure_ascii=False)
-        tx.execute(sa.insert(once_table).values(key=act.key, body=act.body, answer=text, until=now + KEPT))
+        seen = notebook(tx).seen
+        if seen.pop(("over", act.key), False):  # its day is over, so it may be used again
+            tx.execute(sa.delete(once_table).where(once_table.c.key == act.key))
+        seen["once", act.key] = (act.body, text)
+        later(tx, _KEEP, (act.key, act.body, text, to_ms(now + KEPT)))
 
     def _hash(self, text: str) -> bytes:
         return hmac.digest(self._key, text.encode(), hashlib.sha256)

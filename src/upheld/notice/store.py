@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 
 import sqlalchemy as sa
 
-from upheld.db import Clock, Hot, Store, UtcMs, data_metadata
+from upheld.db import Clock, Hot, Store, UtcMs, data_metadata, rows
 from upheld.notice.model import Published
 from upheld.policy.compile import load
 from upheld.policy.law import Law
@@ -138,6 +138,17 @@ class Shelf:
             return False
         self._news, self._looked = seen, now
         return True
+
+    def look(self, tx: sa.Connection) -> None:
+        """Look at what is published in a transaction that writes, so that it decides by what it sees there.
+
+        On SQLite nobody else can write meanwhile, and each question looks anyway.
+        """
+        if tx.dialect.name == "sqlite":
+            return
+        (newest,) = rows(tx, _NEWEST)
+        if newest != self._seen:
+            self.look_again()
 
     def look_again(self) -> None:
         """Look at the store at the next question; for whoever has just published."""

@@ -24,6 +24,7 @@ from upheld.records.model import (
     SubjectErasedError,
     SubjectErasingError,
 )
+from upheld.records.people import Wanted
 from upheld.records.root import Destroyed, FileRoot, RootError, RootProvider
 from upheld.records.vault import Vault
 
@@ -56,6 +57,7 @@ __all__ = [
     "SubjectErasedError",
     "SubjectErasingError",
     "Vault",
+    "Wanted",
     "identifier_kinds",
     "is_begun",
     "normal_form",

@@ -7,6 +7,7 @@ from datetime import date, datetime
 
 import sqlalchemy as sa
 
+from upheld.db import Insert, from_ms, later, notebook, rows_among, to_ms
 from upheld.records import store
 from upheld.records.base import VaultBase
 from upheld.records.cipher import BrokenSealError, bound
@@ -21,6 +22,17 @@ from upheld.records.model import (
 from upheld.records.rows import read_record
 
 NO_RELATION = b""
+_STANDINGS = "SELECT subject, purpose, state, generation, since, entry_id FROM standing WHERE subject"
+_STAND = Insert(
+    store.standing,
+    "ON CONFLICT (purpose, subject) DO UPDATE SET state = excluded.state, generation = excluded.generation,"
+    " since = excluded.since, entry_id = excluded.entry_id",
+)
+_OPEN = Insert(store.relation)
+_MARK = Insert(
+    store.start,
+    'ON CONFLICT (subject, word, relation) DO UPDATE SET at = excluded.at WHERE "start".at < excluded.at',
+)
 
 
 class Circumstances(VaultBase):
@@ -37,15 +49,12 @@ class Circumstances(VaultBase):
         new = self._ids.uuid7()
         self._ring.ensure(subject, ())
         aad = bound(self._ring.tenant, subject, new, "relation.outside")
-        values = {
-            "id": new,
-            "subject": subject,
-            "kind": kind,
-            "outside_tag": self._outside_tag(kind, outside_id),
-            "outside_sealed": self._ring.seal(subject, CLASS_IDENTITY, aad, outside_id.encode()),
-            "opened": opened,
-        }
-        tx.execute(sa.insert(store.relation).values(**values))
+        tag = self._outside_tag(kind, outside_id)
+        sealed = self._ring.seal(subject, CLASS_IDENTITY, aad, outside_id.encode())
+        later(tx, _OPEN, (subject, new, kind, tag, sealed, opened, None))
+        known: list[tuple[bytes, Relation]] | None = notebook(tx).seen.get(("relations", subject))
+        if known is not None:
+            known.append((tag, Relation(new, subject, kind, opened, None)))
         return new
 
     def relation_end(self, tx: sa.Connection, relation: bytes, ended: date) -> Relation:
@@ -62,11 +71,12 @@ class Circumstances(VaultBase):
         self, tx: sa.Connection, subject: bytes, kind: str, outside_id: str
     ) -> Relation | None:
         """Find a subject's relation by the id it has outside."""
-        table = store.relation
+        table, tag = store.relation, self._outside_tag(kind, outside_id)
+        known: list[tuple[bytes, Relation]] | None = notebook(tx).seen.get(("relations", subject))
+        if known is not None:  # the subject is new in this transaction, so all relations are
+            return next((one for of, one in known if of == tag and one.kind == kind), None)
         query = sa.select(table).where(
-            table.c.subject == subject,
-            table.c.kind == kind,
-            table.c.outside_tag == self._outside_tag(kind, outside_id),
+            table.c.subject == subject, table.c.kind == kind, table.c.outside_tag == tag
         )
         row = tx.execute(query).first()
         return None if row is None else _relation(row)
@@ -104,10 +114,23 @@ class Circumstances(VaultBase):
 
     def standing(self, tx: sa.Connection, subject: bytes, purpose: str) -> Standing | None:
         """Give how a purpose stands for a subject, or None when nothing was ever said."""
+        seen = notebook(tx).seen
+        if ("standing", subject, purpose) in seen:
+            known: Standing | None = seen["standing", subject, purpose]
+            return known
         table = store.standing
         query = sa.select(table).where(table.c.purpose == purpose, table.c.subject == subject)
         row = tx.execute(query).first()
         return None if row is None else _standing(row)
+
+    def look_standings(self, tx: sa.Connection, asked: Collection[tuple[bytes, str]]) -> None:
+        """Take how purposes stand for (subject, purpose) pairs, whose subjects are held, into the notebook."""
+        seen = notebook(tx).seen
+        seen.update(dict.fromkeys(("standing", *pair) for pair in asked))
+        for row in rows_among(tx, _STANDINGS, {subject for subject, _ in asked}):
+            if ("standing", row[0], row[1]) in seen:
+                number, name, state, generation, since, entry = row
+                seen["standing", number, name] = Standing(number, name, state, generation, from_ms(since), entry)
 
     def set_standing(
         self, tx: sa.Connection, subject: bytes, purpose: str, state: str, entry_id: bytes
@@ -115,17 +138,11 @@ class Circumstances(VaultBase):
         """Set how a purpose stands, with the ledger entry that made it so, and raise the subject's generation."""
         self.ensure_subject(tx, subject)
         generation = self._raise_generation(tx, subject, "live")
-        table = store.standing
-        values = {
-            "state": state,
-            "generation": generation,
-            "since": self._clock.now(),
-            "entry_id": entry_id,
-        }
-        at = sa.and_(table.c.purpose == purpose, table.c.subject == subject)
-        if not tx.execute(sa.update(table).where(at).values(**values)).rowcount:
-            tx.execute(sa.insert(table).values(purpose=purpose, subject=subject, **values))
-        return _standing(tx.execute(sa.select(table).where(at)).one())
+        now = to_ms(self._clock.now())
+        stands = Standing(subject, purpose, state, generation, from_ms(now), entry_id)
+        later(tx, _stand_all, (purpose, subject, state, generation, now, entry_id))
+        notebook(tx).seen["standing", subject, purpose] = stands
+        return stands
 
     def standings_of(self, tx: sa.Connection, subject: bytes) -> list[Standing]:
         """List a subject's standings by purpose."""
@@ -153,16 +170,7 @@ class Circumstances(VaultBase):
     def _mark(
         self, tx: sa.Connection, subject: bytes, word: str, at: datetime, relation: bytes | None
     ) -> None:
-        table = store.start
-        place = sa.and_(
-            table.c.subject == subject, table.c.word == word, table.c.relation == (relation or NO_RELATION)
-        )
-        before: datetime | None = tx.execute(sa.select(table.c.at).where(place)).scalar()
-        if before is None:
-            values = {"subject": subject, "word": word, "relation": relation or NO_RELATION, "at": at}
-            tx.execute(sa.insert(table).values(**values))
-        elif before < at:
-            tx.execute(sa.update(table).where(place).values(at=at))
+        later(tx, _mark_all, (subject, word, relation or NO_RELATION, to_ms(at)))
 
     def start_of(
         self, tx: sa.Connection, subject: bytes, word: str, relation: bytes | None = None
@@ -211,6 +219,19 @@ class Circumstances(VaultBase):
             query = query.where(rec.c.situation.in_(sorted(situations)))
         query = query.order_by(began, rec.c.subject, rec.c.id).limit(limit)
         return [Due(read_record(row), row.began) for row in tx.execute(query)]
+
+
+def _mark_all(tx: sa.Connection, marks: list[tuple[bytes, str, bytes, int]]) -> None:
+    """Write start events; of one clock the latest counts."""
+    latest: dict[tuple[bytes, str, bytes], int] = {}
+    for subject, word, relation, at in marks:
+        latest[subject, word, relation] = max(at, latest.get((subject, word, relation), at))
+    _MARK(tx, [(*place, at) for place, at in latest.items()])
+
+
+def _stand_all(tx: sa.Connection, told: list[tuple[str, bytes, str, int, int, bytes]]) -> None:
+    """Write standings; of one purpose of a person the last counts."""
+    _STAND(tx, list({row[:2]: row for row in told}.values()))
 
 
 def _relation(row: store.AnyRow) -> Relation:

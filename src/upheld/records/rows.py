@@ -5,17 +5,26 @@ from __future__ import annotations
 import json
 from dataclasses import fields
 
+from upheld.db import to_ms
 from upheld.records import store
 from upheld.records.model import Erasure, Record
 
 COLUMNS = tuple(field.name for field in fields(Record))
 """Fields of a record; the table's columns carry the same keys."""
 
+_KEYS = tuple(column.key for column in store.record.c)
+
 
 def read_record(row: store.AnyRow) -> Record:
     """Turn a row that begins with the record's columns into a record."""
-    named = dict(zip((column.key for column in store.record.c), row, strict=False))
-    return Record(**named)
+    return Record(**dict(zip(_KEYS, row, strict=False)))
+
+
+def stored(record: Record) -> tuple[object, ...]:
+    """Turn a record into the values of its row, in order of the table's columns."""
+    return tuple(
+        to_ms(record.collected_at) if name == "collected_at" else getattr(record, name) for name in _KEYS
+    )
 
 
 def read_erasure(row: store.AnyRow) -> Erasure:

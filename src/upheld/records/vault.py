@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 
-from upheld.db import canonical, crash_point, parse_canonical
+from upheld.db import Insert, canonical, crash_point, later, parse_canonical, rows_among
 from upheld.records import store
 from upheld.records.cipher import BrokenSealError, DataKey, bound, unseal
 from upheld.records.circumstances import Circumstances
@@ -21,8 +21,10 @@ from upheld.records.model import (
     SubjectErasedError,
     SubjectErasingError,
 )
-from upheld.records.rows import read_record
+from upheld.records.people import Wanted
+from upheld.records.rows import read_record, stored
 
+_PUT_RECORD = Insert(store.record)
 _LIVE = store.subject.c.state == "live"
 _OF_SUBJECT = store.subject.c.id == store.record.c.subject
 
@@ -44,14 +46,24 @@ class Vault(Circumstances, Erasing):
         person can have decides; `region` is the country of phone numbers without `+`. `classes` are shred
         classes whose keys will be needed. An identifier with no normal form is left out of the index.
         """
-        subject, known = self._people.match(identifiers, region, classes)
-        if known:
-            with self.data.read() as tx:
-                orphan = self.subject(tx, subject) is None
-            if orphan and not self._people.touch(subject):
-                subject, _ = self._people.match(identifiers, region, classes)
-        crash_point("collect.keys")
+        (subject,) = self.subjects_for([Wanted(identifiers, region, tuple(classes))])
         return subject
+
+    def subjects_for(self, wanted: Sequence[Wanted]) -> list[bytes]:
+        """Do as `subject_for` for many people; all new keys become durable in one transaction."""
+        met = self._people.meet(wanted)
+        known = {subject for subject, known in met if known}
+        orphans = known - self._entered(known) if known else known
+        found = [subject for subject, _ in met]
+        for at, subject in enumerate(found):
+            if subject in orphans and not self._people.touch(subject):
+                ((found[at], _),) = self._people.meet([wanted[at]])
+        crash_point("collect.keys")
+        return found
+
+    def _entered(self, subjects: Collection[bytes]) -> set[bytes]:
+        with self.data.read() as tx:
+            return {row[0] for row in rows_among(tx, "SELECT id FROM subject WHERE id", subjects)}
 
     def find(self, kind: str, value: str, *, region: str | None = None) -> bytes | None:
         """Give the one subject with this identifier, or None; raises IdentifierSharedError when several have it."""
@@ -108,8 +120,7 @@ class Vault(Circumstances, Erasing):
             review=review,
         )
         record = replace(bare, sealed=self._sealed(bare, fields))
-        values = {column.key: getattr(record, column.key) for column in store.record.c}
-        tx.execute(sa.insert(store.record), [values])
+        later(tx, _PUT_RECORD, stored(record))
         for word in starts:
             self._mark(tx, subject, word, at, relation)
         return record.id
