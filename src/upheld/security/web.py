@@ -40,6 +40,8 @@ class ReadBody(Closed, frozen=True):
     fields: list[str] = msgspec.field(default_factory=list)
     record: str = ""
     contract_id: str = ""
+    part: str = ""
+    approver: int | None = None
 
 
 class AudienceBody(Closed, frozen=True):
@@ -70,6 +72,8 @@ def _api(house: House, guard: KeyGuard) -> list[Any]:
             fields=data.fields,
             record=data.record,
             contract_id=data.contract_id,
+            part=data.part,
+            approver=data.approver,
         )
         return Response(reading_said(found))
 
