@@ -13,7 +13,9 @@ from litestar.response import Redirect
 
 from upheld.basis import receipts, tickets
 from upheld.basis.actions import OUR_ACTIONS, Stated, state_choice, withdraw
-from upheld.basis.model import PERMITTING, whole_of
+from upheld.basis.export import FORMATS, as_format
+from upheld.basis.history import purpose_text
+from upheld.basis.model import whole_of
 from upheld.db import unb64
 from upheld.notice import House
 from upheld.notice.guard import Guard
@@ -108,13 +110,13 @@ def _subject(house: House, guard: Guard, request: AnyRequest, data: ConsentBody)
 
 def _links(house: House, guard: Guard) -> Any:
     @post("/api/v1/consents/links", status_code=200, sync_to_thread=True)
-    def link(request: AnyRequest, data: LinkBody) -> Response[dict[str, Any]]:
+    def link(request: AnyRequest, data: JSONBody[LinkBody]) -> Response[dict[str, Any]]:
         """Give the withdrawal link of a person and a purpose, and the two headers that a mail carries with it (RFC 8058)."""
         keep_private(request.scope)
         guard.permit(request.headers, f"consents:{whole_of(data.purpose)}")
         subject = _number(house, data.subject)
         path = f"/consent/withdraw/{tickets.make(house, subject, data.purpose, data.language)}"
-        return Response({"path": path, "headers": tickets.mail_headers(f"{str(request.base_url).rstrip('/')}{path}")})
+        return Response({"path": path, "headers": tickets.mail_headers(_base(request) + path)})
 
     return link
 
@@ -133,13 +135,13 @@ def _number(house: House, told: str) -> bytes:
 
 def _withdrawals(house: House, pages: Pages) -> list[Any]:
     @get("/consent/withdraw/{ticket:str}", include_in_schema=False, sync_to_thread=True)
-    def ask(request: AnyRequest, ticket: str) -> Response[str]:
+    def ask(request: AnyRequest, ticket: FromPath[str]) -> Response[str]:
         """Show one button; whoever only looks at the link, as a mail scanner does, withdraws nothing."""
         keep_private(request.scope)
         return _ticket_page(house, pages, request, tickets.find(house, ticket), done=False)
 
     @post("/consent/withdraw/{ticket:str}", status_code=200, include_in_schema=False, cross_site=True, sync_to_thread=True)
-    def act(request: AnyRequest, ticket: str, form: Form) -> Response[str]:
+    def act(request: AnyRequest, ticket: FromPath[str], form: NamedDependency[Form]) -> Response[str]:
         """Withdraw, for the button and for the one click of a mail program; no sign-in, and again changes nothing."""
         keep_private(request.scope)
         how = "one_click" if form.one("List-Unsubscribe") == "One-Click" else "link"
@@ -162,7 +164,7 @@ def _ticket_page(
         lang=asked if asked in policy.languages else ticket.lang,
         frame=_frame(house),
         ticket=ticket,
-        text=receipts.purpose_text(house, ticket.purpose),
+        text=purpose_text(house, ticket.purpose),
         done=done or ticket.state == "withdrawn",
         before=before or not done,
     )
@@ -176,8 +178,12 @@ def _receipts(house: House, pages: Pages) -> list[Any]:
         view = receipts.find(house, number, lang)
         speak_for(request.scope, view.published.policy.label)
         keep_private(request.scope)
-        if wants_json(request) or request.query_params.get("as") == "data":
-            told = receipts.as_data(house, view)
+        wanted = _format(request)
+        if wanted in {"jsonld", "kantara"}:
+            exported = as_format(receipts.as_consents(house, view, _base(request)), wanted)
+            return Response(exported, media_type=FORMATS[wanted])
+        if wanted == "json":
+            told = receipts.as_data(house, view, _base(request))
             waiting = "proof" not in told
             return Response(told, status_code=202 if waiting else 200, headers={"Retry-After": "1"} if waiting else {})
         proof = receipts.proof_of(house, view)
@@ -202,6 +208,22 @@ def _receipts(house: House, pages: Pages) -> list[Any]:
         return Redirect(f"/consent/receipts/{number}?withdrawn=yes&lang={lang}", status_code=303)
 
     return [receipt, take_back]
+
+
+def _format(request: AnyRequest) -> str:
+    """Name the format asked for: by `?format=`, else by what the caller accepts; empty is the page."""
+    asked = request.query_params.get("format")
+    if asked is not None:
+        if asked not in FORMATS:
+            raise Refusal("value_invalid", fields=("format",))
+        return str(asked)
+    if "application/ld+json" in request.headers.get("accept", ""):
+        return "jsonld"
+    return "json" if wants_json(request) else ""
+
+
+def _base(request: AnyRequest) -> str:
+    return str(request.base_url).rstrip("/")
 
 
 def _frame(house: House) -> Frame:
