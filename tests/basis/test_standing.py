@@ -21,7 +21,7 @@ from tests.support import (
 )
 from upheld.basis import stops
 from upheld.basis.actions import expire_ended
-from upheld.db import b64, unb64
+from upheld.db import unb64
 from upheld.web.refusals import Refusal
 
 
@@ -72,13 +72,25 @@ def test_m73_restricted_data_are_stored_and_nothing_more(site: Site) -> None:
 
 @pytest.mark.row("M74")
 def test_m74_two_different_stops_of_japanese_law(site: Site) -> None:
-    """Ceased use stops every read; stopped provision leaves our own use alone; each needs a ground of the law."""
-    ceased, stopped = (unb64(someone(site, name, "JP")) for name in ("Aoi", "Ren"))
-    assert refused(stops.stop, site.house, ceased, "use_ceased", ground="because", by="staff:4") == "ground_missing"
-    stops.stop(site.house, ceased, "use_ceased", ground="no_longer_needed", by="staff:4")
-    stops.stop(site.house, stopped, "provision_stopped", ground="improper_provision", by="staff:4")
-    assert code(site.read(SATO, b64(ceased), "analyse", "name")) == "use_ceased"
-    assert code(site.read(SATO, b64(stopped), "analyse", "name")) is None
+    """Ceased use stops every read and hop; stopped provision stops third parties and joint users, not who works for us."""
+    ceased, stopped = (someone(site, name, "JP", "joint_event", consents=["announce"]) for name in ("Aoi", "Ren"))
+    wrong = {"ground": "because", "by": "staff:4"}
+    assert refused(stops.stop, site.house, unb64(ceased), "use_ceased", **wrong) == "ground_missing"
+    stops.stop(site.house, unb64(ceased), "use_ceased", ground="no_longer_needed", by="staff:4")
+    stops.stop(site.house, unb64(stopped), "provision_stopped", ground="improper_provision", by="staff:4")
+    hop = lambda subject, to: code(  # noqa: E731
+        site.http.post(
+            "/api/v1/transfers",
+            json={"service": to, "subject": subject, "purpose": "announce", "fields": ["email"]},
+            headers=site.staff(SATO),
+        )
+    )
+    assert code(site.read(SATO, ceased, "analyse", "name")) == "use_ceased"
+    assert hop(ceased, "Example Partner KK") == "use_ceased"
+    assert hop(ceased, "salesforce") == "use_ceased"
+    assert code(site.read(SATO, stopped, "analyse", "name")) is None
+    assert hop(stopped, "Example Partner KK") == "provision_stopped"
+    assert hop(stopped, "salesforce") is None
 
 
 @pytest.mark.row("M75")
@@ -90,6 +102,8 @@ def test_m75_an_objection_to_marketing_is_absolute_the_rest_is_weighed(site: Sit
     site.state_choice(oliver, "announce", "object")
     site.clock.advance(timedelta(seconds=5))
     assert code(site.read(SATO, oliver, "announce", "email")) == "objected"
+    hop = {"service": "marketo", "subject": oliver, "purpose": "announce", "fields": ["email"]}
+    assert code(site.http.post("/api/v1/transfers", json=hop, headers=site.staff(SATO))) == "objected"
     site.state_choice(lena, "analyse", "object")
     assert code(site.read(SATO, lena, "analyse", "name")) == "objected"
     waiting = {(one.subject, one.purpose) for one in stops.open_tasks(site.house)}
