@@ -39,6 +39,7 @@ from upheld.transfers import web as transfers_web
 from upheld.web.headers import speak_for
 from upheld.web.pages import AnyRequest, Frame, Pages
 from upheld.web.refusals import Refusal
+from upheld.web.serving import serving_of
 from upheld.web.shell import make_app
 from upheld.web.system import security_text
 from upheld.web.wire import Closed
@@ -91,6 +92,7 @@ def open_house(
         once=once,
         writer=Writer(holdings.data, HouseDesk(shelf, holdings.vault, notices, once), stirred=stirred.set),
         stirred=stirred,
+        serving=serving_of(data),
     )
     for listen in (basis.subscribe, retention.subscribe, rights.subscribe):
         listen(house)

@@ -73,7 +73,7 @@ class Reader:
     def __init__(self, folder: Path) -> None:
         """Start the shell with this Python's programs first."""
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-        kept = {name: os.environ[name] for name in ("HOME", "TMPDIR") if name in os.environ}
+        kept = {name: os.environ[name] for name in ("HOME", "TMPDIR", "PYTHONPATH") if name in os.environ}
         self.folder = folder
         self.port = _free_port()
         self.shell = subprocess.Popen(

@@ -18,6 +18,8 @@ from upheld.web.forms import Entry, Fault, Form, Option, entry_for
 from upheld.web.words import words
 
 COUNTRY, SUBTYPE, CONSENT, NOTICE, KEY, SWITCH = "_country", "_subtype", "_consent", "_notice", "_key", "_lang"
+TRAP = "_website"
+"""An entry that people neither see nor reach; whoever fills it in is a program."""
 ROWS = 3
 """Empty rows offered for an itemised field."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from litestar import Response, get, post
+from litestar import Response, get, post, route
 from litestar.concurrency import sync_to_thread
 from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody
@@ -16,7 +16,7 @@ from upheld.collection.actions import Taking, collect, taking
 from upheld.collection.model import Collected, Script, Submission
 from upheld.collection.model import Fault as Wrong
 from upheld.collection.rules import admit
-from upheld.collection.tell import field_said, notice
+from upheld.collection.tell import field_said, in_lang, notice
 from upheld.db import b64
 from upheld.notice import House, Published, Sheet
 from upheld.notice.guard import Guard
@@ -24,13 +24,16 @@ from upheld.notice.rules import fingerprints, sheet
 from upheld.policy.model import Situation
 from upheld.web.forms import Form
 from upheld.web.gate import check_request
-from upheld.web.headers import keep_private, speak_for
+from upheld.web.headers import allow_framing, answer_to, keep_private, speak_for
 from upheld.web.pages import AnyRequest, Frame, Pages
 from upheld.web.refusals import Refusal
+from upheld.web.serving import Pace
 from upheld.web.wire import Closed
 from upheld.web.words import words
 
 _OFFLINE = frozenset({"staff", "import"})
+EMBED = "embed"
+"""Query of a form that stands inside another site's page: without the head and foot of a page of its own."""
 
 
 class ScriptBody(Closed, frozen=True):
@@ -68,11 +71,28 @@ def _situation(house: House, name: str) -> tuple[Published, Situation]:
 
 def _api(house: House, pages: Pages, guard: Guard) -> list[Any]:
     async def known_first(request: AnyRequest) -> None:
-        """Refuse an undeclared situation before anything of the body is looked at."""
+        """Refuse an undeclared situation before anything of the body is looked at; own sites may read the answer."""
+        origin = request.headers.get("origin")
+        if origin is not None and house.serving.is_own(origin):
+            answer_to(request.scope, origin)
         _situation(house, str(request.path_params["situation"]))
         await check_request(request)
 
-    @get("/api/v1/collect/{situation:str}", sync_to_thread=True)
+    @route("/api/v1/collect/{situation:str}", http_method=["OPTIONS"], include_in_schema=False, sync_to_thread=False)
+    def before_calling(request: AnyRequest) -> Response[None]:
+        """Tell the browser of one of the company's own sites that it may call; any other site is told nothing."""
+        headers = {"Vary": "Origin", "Allow": "GET, OPTIONS, POST"}
+        origin = request.headers.get("origin")
+        if origin is not None and house.serving.is_own(origin):
+            headers |= {
+                "Access-Control-Allow-Origin": origin,
+                "Access-Control-Allow-Methods": "GET, POST",
+                "Access-Control-Allow-Headers": "Content-Type, Idempotency-Key, Accept-Language",
+                "Access-Control-Max-Age": "600",
+            }
+        return Response(None, status_code=204, headers=headers)
+
+    @get("/api/v1/collect/{situation:str}", before_request=known_first, sync_to_thread=True)
     def tell(request: AnyRequest, situation: FromPath[str]) -> Response[dict[str, Any]]:
         """Give the notice of a situation, its fields, and the receipt that the notice is shown now."""
         published, found = _situation(house, situation)
@@ -106,7 +126,7 @@ def _api(house: House, pages: Pages, guard: Guard) -> list[Any]:
             headers["Idempotency-Replayed"] = "true"
         return Response(done.answer(), status_code=201, headers=headers)
 
-    return [tell, take]
+    return [before_calling, tell, take]
 
 
 def _handed(data: CollectBody) -> Submission:
@@ -168,6 +188,8 @@ def _frame(published: Published) -> Frame:
 
 
 def _forms(house: House, pages: Pages) -> list[Any]:
+    pace = Pace(house.serving.acts_per_minute, house.clock)
+
     def on_form(name: str) -> tuple[Published, Situation]:
         """Give a situation that has a form; what happens offline has none."""
         published, situation = _situation(house, name)
@@ -194,11 +216,30 @@ def _forms(house: House, pages: Pages) -> list[Any]:
             return _page(house, pages, request, published, found, switch, handed)
         policy = published.policy
         admitted = admit(policy, house.law, situation, handed, house.today(policy))
-        if admitted.faults:
-            return _page(house, pages, request, published, found, lang, handed, wrong=admitted.faults)
+        wrong = (*admitted.faults, *_trapped(form))
+        if wrong:
+            return _page(house, pages, request, published, found, lang, handed, wrong=wrong)
+        if wait := pace.wait(request.client.host if request.client else ""):
+            key = form.one(forms.KEY)
+            return _page(house, pages, request, published, found, lang, handed, key=key, wait=wait, status=429)
         return _send(house, pages, request, published, found, lang, form, handed)
 
-    return [show, send]
+    @get("/forms/{situation:str}/sent/{receipt:str}", include_in_schema=False, sync_to_thread=True)
+    def sent(request: AnyRequest, situation: FromPath[str], receipt: FromPath[str]) -> Response[str]:
+        """Say inside another site's page that the form was sent; the receipt itself opens on a page of its own."""
+        published, found = on_form(situation)
+        allow_framing(request.scope, house.serving.sites)
+        keep_private(request.scope)
+        frame = _frame(published)
+        when = in_lang(found.text, pages.language(request, frame).lang)
+        return pages.render(request, "collection/sent.html", frame=frame, receipt=receipt, when=when, alternates={})
+
+    return [show, send, sent]
+
+
+def _trapped(form: Form) -> tuple[Wrong, ...]:
+    """Find programs that fill in whatever they find: people neither see nor reach the entry that stays empty."""
+    return (Wrong("value_invalid", "notice.channels", forms.TRAP),) if form.one(forms.TRAP) else ()
 
 
 def _send(
@@ -224,8 +265,10 @@ def _send(
             return _stale(house, pages, request, situation, lang, form, handed)
         if refusal.status == 503:
             key = form.one(forms.KEY)
-            return _page(house, pages, request, published, situation, lang, handed, key=key, busy=True)
+            return _page(house, pages, request, published, situation, lang, handed, key=key, wait=1, status=503)
         raise
+    if EMBED in request.query_params:
+        return Redirect(f"/forms/{situation.id}/sent/{done.receipt}?lang={lang}&{EMBED}=1", status_code=303)
     return Redirect(f"/consent/receipts/{done.receipt}?lang={lang}", status_code=303)
 
 
@@ -278,7 +321,8 @@ def _page(
     wrong: Sequence[Wrong] = (),
     key: str = "",
     stale: dict[str, Any] | None = None,
-    busy: bool = False,
+    wait: int = 0,
+    status: int = 200,
 ) -> Response[str]:
     policy = published.policy
     on = house.today(policy)
@@ -287,6 +331,7 @@ def _page(
     faults = forms.summary(policy, made, wrong, lang)
     said = notice(policy, house.law, told, lang, on)
     keep_private(request.scope)
+    allow_framing(request.scope, house.serving.sites)
     # The offered consents stand apart from the list of purposes and carry another mark.
     yes = words(lang, "collection")["form"]["consent_yes"]
     consents = [
@@ -296,11 +341,11 @@ def _page(
     return pages.render(
         request,
         "collection/form.html",
-        status=409 if stale else 503 if busy else 422 if faults else 200,
+        status=409 if stale else 422 if faults else status,
         lang=lang,
         frame=_frame(published),
         alternates=None if request.method == "GET" else {},
-        headers={"Vary": "Accept-Language, Cookie"} | ({"Retry-After": "1"} if busy else {}),
+        headers={"Vary": "Accept-Language, Cookie"} | ({"Retry-After": str(wait)} if wait else {}),
         situation=situation.id,
         notice=said,
         entries=made,
@@ -311,5 +356,7 @@ def _page(
         key=key or b64(house.ids.random(16)),
         button=words(lang)["form"]["send_inquiry" if asks else "send_application"],
         stale=stale,
-        busy=busy,
+        wait=wait,
+        status_said={429: "pace", 503: "busy"}.get(status, ""),
+        embedded=EMBED in request.query_params,
     )

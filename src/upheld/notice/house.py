@@ -18,6 +18,7 @@ from upheld.policy.law import Law
 from upheld.policy.model import CompiledPolicy
 from upheld.records import Holdings, Vault
 from upheld.web.refusals import Refusal
+from upheld.web.serving import Serving
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,7 @@ class House:
     once: Once
     writer: Writer
     stirred: threading.Event = field(default_factory=threading.Event, compare=False)
+    serving: Serving = field(default_factory=Serving)
 
     @property
     def store(self) -> Store:

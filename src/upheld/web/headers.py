@@ -23,6 +23,7 @@ _DIRECTIVES = (
 _LABEL = "upheld_policy"
 _FRAMERS = "upheld_framers"
 _PRIVATE = "upheld_private"
+_CALLER = "upheld_caller"
 
 
 def csp(framers: Sequence[str] = ()) -> str:
@@ -34,6 +35,11 @@ def csp(framers: Sequence[str] = ()) -> str:
 def allow_framing(scope: Scope, sites: Sequence[str]) -> None:
     """Let the policy's own sites embed this response; for the forms only."""
     scope["state"][_FRAMERS] = tuple(sites)
+
+
+def answer_to(scope: Scope, origin: str) -> None:
+    """Let a page of one of the company's own sites read this response; refusals too, which say what to do."""
+    scope["state"][_CALLER] = origin
 
 
 def keep_private(scope: Scope) -> None:
@@ -71,6 +77,10 @@ def sealer(label: Callable[[], str | None]) -> Callable[[Message, Scope], Awaita
         headers.setdefault("Permissions-Policy", "camera=(), geolocation=(), microphone=()")
         if state.get(_PRIVATE):
             headers["Cache-Control"] = "no-store"
+        if state.get(_CALLER):
+            headers["Access-Control-Allow-Origin"] = state[_CALLER]
+            headers["Access-Control-Expose-Headers"] = "Location, Retry-After, Idempotency-Replayed, Upheld-Policy"
+            headers.add("Vary", "Origin")
         version = spoken_for(scope) or label()
         if version is not None:
             headers.setdefault("Upheld-Policy", version)
