@@ -16,8 +16,9 @@ from litestar.params import JSONBody
 
 from upheld import app_ledger
 from upheld.amendment import note_effective
-from upheld.basis import listening as basis
+from upheld.basis import actions as basis
 from upheld.basis import web as basis_web
+from upheld.collection import importing
 from upheld.collection import web as collection_web
 from upheld.db import Clock, Ids, SystemClock, UpheldError, Writer
 from upheld.ledger import LedgerError
@@ -94,7 +95,7 @@ def open_house(
         stirred=stirred,
         serving=serving_of(data),
     )
-    for listen in (basis.subscribe, retention.subscribe, rights.subscribe):
+    for listen in (importing.subscribe, basis.subscribe, retention.subscribe, rights.subscribe):
         listen(house)
     return house
 

@@ -28,6 +28,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "read": ("cli_rooms:read", "Read fields of one person for a purpose."),
     "audience": ("cli_rooms:audience", "List the people who may be met for a purpose."),
     "transfers": ("cli_rooms:transfers", "Ask whether data of a person may go to a service."),
+    "tasks": ("cli_rooms:tasks", "Do what waits for a person: texts to review, people to tell."),
     "plan": ("cli_rooms:plan", "Show what would be erased or changed, and keep it as a plan."),
     "apply": ("cli_rooms:apply", "Carry out a plan, exactly as it was shown."),
     "relation": ("cli_rooms:relation", "Tell that a contract, an account or an application ended."),

@@ -14,6 +14,7 @@ _PARTS = {
     "read": "flow",
     "audience": "flow",
     "transfers": "gates",
+    "tasks": "gates",
     "plan": "keeping",
     "apply": "keeping",
     "relation": "keeping",

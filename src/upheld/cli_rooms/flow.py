@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from upheld.cli_rooms.common import (
+    FILE,
     FOLDER,
     CouldNotRunError,
     by_option,
@@ -59,19 +60,46 @@ def publish(policy: Path, as_of: date | None, data: Path, kind: str) -> None:
 
 @click.command()
 @click.argument("situation")
-@click.option("--json", "source", required=True, metavar="FILE", help="What is handed in, as for the API; - for stdin.")
+@click.option("--json", "source", metavar="FILE", help="What one person hands in, as for the API; - for stdin.")
 @click.option("--language", default="", help="Language of the act.")
 @click.option("--shown", is_flag=True, help="You showed the person the notice of the situation just now.")
 @click.option("--script", type=int, metavar="NUMBER", help="Staff number of who told the purposes aloud.")
+@click.option("--csv", type=FILE, help="Many people from a CSV file; its first line names the columns.")
+@click.option("--parquet", type=FILE, help="Many people from a Parquet file (extra `bulk`).")
+@click.option("--encoding", type=click.Choice(["utf-8", "cp932", "euc_jp"]), default="utf-8", help="Of the CSV file.")
+@click.option("--source", "giver", default="", help="Who gave the file: the name.")
+@click.option("--source-address", "address", default="", help="Their address.")
+@click.option("--source-representative", "representative", default="", help="Who represents them.")
+@click.option("--source-acquired", "acquired", default="", help="How they came by the data.")
+@click.option("--by", type=int, help="Staff number in whose name a file is taken in.")
+@click.option("--stop", is_flag=True, help="Look at nothing behind the first faulty row.")
+@click.option("--dry-run", "dry", is_flag=True, help="Judge every row of a file and store nothing.")
+@click.option("--report", type=FILE, help="Write row, code and field of each fault here: .json, or .csv.")
 @data_option
 @format_option
 def collect(
+    situation: str, source: str | None, csv: Path | None, parquet: Path | None, data: Path, kind: str, **more: Any
+) -> None:
+    """Store what people gave in SITUATION, through the same gate as the form: one person, or a file of many.
+
+    The JSON has `fields` and may have `country`, `consents`, `subtype`, `relation`, `visitor`, `notice_receipt`. A
+    file has a column for each field, and may have `country`, `subtype`, `relation`, `visitor`; whoever gave it is
+    confirmed with --source and the options after it. Leaves with 1 where a row was not stored.
+    """
+    from upheld.cli_rooms.bulk import take_file
+
+    given = [one for one in (source, csv, parquet) if one is not None]
+    if len(given) != 1:
+        raise click.UsageError("give one of --json, --csv, --parquet")
+    if source is None:
+        take_file(situation, csv or parquet or Path(), "csv" if csv else "parquet", data, kind, **more)
+    else:
+        _one(situation, source, more["language"], more["shown"], more["script"], data, kind)
+
+
+def _one(
     situation: str, source: str, language: str, shown: bool, script: int | None, data: Path, kind: str
 ) -> None:
-    """Store what a person gave in SITUATION, through the same gate as the form.
-
-    The JSON has `fields` and may have `country`, `consents`, `subtype`, `relation`, `visitor`, `notice_receipt`.
-    """
     from upheld.collection import actions
     from upheld.collection.model import Script, Submission
 

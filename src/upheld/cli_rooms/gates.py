@@ -1,4 +1,4 @@
-"""transfers: leave for one hop, on the command line."""
+"""transfers and tasks: leave for one hop, and what waits for a person, on the command line."""
 
 from __future__ import annotations
 
@@ -46,3 +46,79 @@ def transfers(
         told = {"position": one["positions"], **one["mechanisms"]}
         for word, countries in told.items():
             click.echo(f"  {word:<9} " + "  ".join(f"{country} {ground}" for country, ground in countries.items()))
+
+
+@click.group()
+def tasks() -> None:
+    """Do what waits for a person: list, look, clear, blank, informed."""
+
+
+@tasks.command("list")
+@data_option
+@format_option
+def list_(data: Path, kind: str) -> None:
+    """List people to be told of an import, and records whose text a reviewer must look at."""
+    from upheld.security import tasks as room
+
+    with house(data) as opened:
+        found = [task.said() for task in room.waiting(opened)]
+    if kind == "json":
+        say_json(found)
+        return
+    for one in found:
+        until = f"by {one['due']}" if "due" in one else f"since {one['since']}"
+        click.echo(f"{one['kind']:<7} {one['record']}  {one['situation']:<14} {one['reason']:<13} {until}")
+
+
+@tasks.command()
+@click.argument("record")
+@by_option
+@data_option
+def look(record: str, by: int, data: Path) -> None:
+    """Show the text of RECORD to a reviewer; the look is an entry of the ledger."""
+    from upheld.security import tasks as room
+
+    with house(data) as opened:
+        found = room.look(opened, reader_of(opened, by), record)
+    for name, value in found.fields.items():
+        click.echo(f"{name:<14} {value}")
+
+
+@tasks.command()
+@click.argument("record")
+@by_option
+@data_option
+def clear(record: str, by: int, data: Path) -> None:
+    """Let the text of RECORD be read as any other: it tells nothing that was not asked for."""
+    from upheld.security import tasks as room
+
+    with house(data) as opened:
+        room.clear(opened, reader_of(opened, by), record)
+    click.echo(f"cleared {record}")
+
+
+@tasks.command()
+@click.argument("record")
+@by_option
+@data_option
+def blank(record: str, by: int, data: Path) -> None:
+    """Take the text out of RECORD for good; the rest stays."""
+    from upheld.security import tasks as room
+
+    with house(data) as opened:
+        room.blank(opened, reader_of(opened, by), record)
+    click.echo(f"blanked {record}")
+
+
+@tasks.command()
+@click.argument("record")
+@click.option("--language", default="", help="Language in which the person was told.")
+@by_option
+@data_option
+def informed(record: str, language: str, by: int, data: Path) -> None:
+    """Write down that the person of RECORD was told of the data that came from somebody else."""
+    from upheld.security import tasks as room
+
+    with house(data) as opened:
+        room.informed(opened, reader_of(opened, by).actor, record, language)
+    click.echo(f"told {record}")

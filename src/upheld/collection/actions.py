@@ -210,13 +210,25 @@ def _tell(house: House, tx: sa.Connection, taking: Taking) -> None:
 
 
 def _relation(house: House, tx: sa.Connection, taking: Taking) -> tuple[bytes | None, str]:
+    return relation_of(
+        house, tx, taking.published.policy, taking.situation, taking.subject, taking.handed.relation, taking.actor
+    )
+
+
+def relation_of(
+    house: House,
+    tx: sa.Connection,
+    policy: CompiledPolicy,
+    situation: Situation,
+    subject: bytes,
+    outside: str,
+    actor: str,
+) -> tuple[bytes | None, str]:
     """Open the account or application that the taking itself begins, or the relationship that was named.
 
     A contract is opened only under its own number.
     """
-    policy, subject = taking.published.policy, taking.subject
-    kind = relation_kind(policy, taking.situation)
-    outside = taking.handed.relation
+    kind = relation_kind(policy, situation)
     if not kind or not (outside or kind in _OPENED_BY_TAKING):
         return None, ""
     outside = outside or b64(house.ids.random(9))
@@ -227,9 +239,9 @@ def _relation(house: House, tx: sa.Connection, taking: Taking) -> tuple[bytes | 
     house.ledger.append(
         tx,
         "relation.opened",
-        clause=f"retention.{taking.situation.subject}",
+        clause=f"retention.{situation.subject}",
         policy_version=policy.version,
-        actor=taking.actor,
+        actor=actor,
         body={"kind": kind, "relation": b64(opened)},
         subject=subject,
     )

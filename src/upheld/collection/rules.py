@@ -16,6 +16,7 @@ from upheld.collection.model import Admission, Fault, Submission
 from upheld.collection.screen import SPECIAL_CARE, hints_at_special_care
 from upheld.notice.rules import sheet, special_consent
 from upheld.policy.law import OTHER, UNKNOWN, Law, area_contains, regimes
+from upheld.policy.law.clocks import due
 from upheld.policy.model import CompiledPolicy, Field, Situation
 from upheld.records.index import normal_form
 
@@ -256,3 +257,31 @@ def relation_kind(policy: CompiledPolicy, situation: Situation) -> str:
         if declared.get("event") == "relation.ended":
             return "contract"
     return ""
+
+
+def asked_of_source(policy: CompiledPolicy, law: Law, situation: Situation, on: date) -> tuple[str, ...]:
+    """Name what must be confirmed of whoever gives data about others: what the situation asks, else what the law does.
+
+    Clause: notice.channels.import (APPI 30(1), GDPR 14)
+    """
+    if situation.source_ask:
+        return situation.source_ask
+    rules = law.rule(policy.packs, "source.confirm", on)
+    return tuple(dict.fromkeys(word for rule in rules for word in rule.words("ask")))
+
+
+def tell_by(policy: CompiledPolicy, law: Law, origin: str, on: date) -> tuple[str, date] | None:
+    """Give (regime, last day) by which a person must be told that data about them came in; None where no law asks.
+
+    The first message to the person ends the time earlier.
+    Clause: notice.channels.import (GDPR 14(3))
+    """
+    held = regimes(policy.reach, policy.packs, origin, on, law)
+    found: list[tuple[date, str]] = []
+    for rule in law.rule(policy.packs, "source.confirm", on):
+        clock = rule.text("clock")
+        if rule.regime in held and clock is not None:
+            last = due(clock, on, on=on).on
+            if last is not None:
+                found.append((last, rule.regime))
+    return min(found)[::-1] if found else None

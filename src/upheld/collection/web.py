@@ -11,6 +11,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody
 from litestar.response import Redirect
 
+from upheld.collection import bulk
 from upheld.collection import form as forms
 from upheld.collection.actions import Taking, collect, taking
 from upheld.collection.model import Collected, Script, Submission
@@ -58,7 +59,7 @@ class CollectBody(Closed, frozen=True):
 
 def routes(house: House, pages: Pages, guard: Guard) -> list[Any]:
     """Give the handlers of this room."""
-    return [*_api(house, pages, guard), *_forms(house, pages)]
+    return [*_api(house, pages, guard), *bulk.routes(house, guard), *_forms(house, pages)]
 
 
 def _situation(house: House, name: str) -> tuple[Published, Situation]:

@@ -10,6 +10,7 @@ from upheld.db.clock import Clock, FixedClock, Ids, SystemClock, uuid7_time
 from upheld.db.crash import crash_point
 from upheld.db.errors import Diagnostic, StoreBusyError, StoreConflictError, StoreTooNewError, UpheldError
 from upheld.db.hot import Hot
+from upheld.db.spool import Spool
 from upheld.db.store import Store, data_metadata, keys_metadata, retried
 from upheld.db.types import UtcMs, from_ms, to_ms
 from upheld.db.writer import Command, Writer, WriterFullError, WriterStoppedError
@@ -22,6 +23,7 @@ __all__ = [
     "Hot",
     "Ids",
     "Insert",
+    "Spool",
     "Store",
     "StoreBusyError",
     "StoreConflictError",

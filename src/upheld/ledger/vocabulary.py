@@ -26,13 +26,11 @@ class Kind:
 # A star marks kinds that may be about a person.
 _AREAS: dict[str, tuple[int, str]] = {
     "notice": (1, "notice.published notice.shown*"),
-    "collection": (20, "collect.accepted* collect.refused* record.imported* record.corrected*"),
+    "collection": (20, "collect.accepted* collect.refused* record.imported* record.corrected* source.confirmed"),
     "cookies": (40, "cookie.chosen* cookie.signal* cookie.drift"),
     "basis": (
         60,
-        ("consent.given* consent.refused* consent.withdrawn* objection.raised* objection.decided* interest.assessed "
-        "consent.requested* consent.deferred* consent.renewed* consent.expired* consent.revoked* "
-        "consent.invalidated* obligation.named*"),
+        "consent.given* consent.refused* consent.withdrawn* objection.raised* objection.decided* interest.assessed",
     ),
     "security": (
         80,

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping
 
 import sqlalchemy as sa
 
-from upheld.db import Store
+from upheld.db import Store, notebook
 from upheld.ledger.store import word
 
 
@@ -32,12 +32,14 @@ class Words:
         missing = sorted({text for text in texts if text not in known})
         if not missing:
             return known
-        found = _read(tx, missing)
-        known.update({text: number for text, number in found.items() if text not in self._own})
-        new = [text for text in missing if text not in found]
-        if new:
-            found |= self._make(tx, new)
-        return {**known, **found}
+        here: dict[str, int] = notebook(tx).seen.setdefault("ledger words", {})
+        unread = [text for text in missing if text not in here]
+        if unread:
+            found = _read(tx, unread)
+            known.update({text: number for text, number in found.items() if text not in self._own})
+            new = [text for text in unread if text not in found]
+            here.update(found | self._make(tx, new) if new else found)
+        return {**known, **here}
 
     def _make(self, tx: sa.Connection, texts: Collection[str]) -> dict[str, int]:
         rows = [{"text": text.encode()} for text in texts]

@@ -13,6 +13,11 @@ SHARED = frozenset({"phone"})
 """Kinds that several people may share (a switchboard): they find people but never make two people one."""
 
 _KIND = re.compile(r"[a-z][a-z0-9_.:-]{0,59}")
+_PLAIN = re.compile(
+    r"[!-?A-~]{1,64}@(?:(?!..--)[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+[A-Za-z](?:[A-Za-z0-9]{0,61}[A-Za-z0-9])?"
+)
+"""Addresses of printable ASCII whose domain has ordinary labels only."""
+
 _BUILT_IN = ("email", "phone", "visitor", "social", "user_id")
 
 
@@ -46,6 +51,9 @@ def normal_form(kind: str, value: str, region: str | None = None) -> str | None:
 
 def _email(value: str) -> str | None:
     """Trim, NFKC, casefold, domain as A-label; dots and plus signs stay, they may tell people apart."""
+    plain = value.strip()
+    if len(plain) <= 254 and _PLAIN.fullmatch(plain):
+        return plain.lower()  # what stands in nearly every row is its own normal form but for the case
     import idna
 
     text = unicodedata.normalize("NFKC", value).strip().casefold()

@@ -79,7 +79,6 @@ class Standing:
     generation: int
     since: datetime
     entry_id: bytes
-    until: date | None = None
 
 
 @dataclass(frozen=True, slots=True)

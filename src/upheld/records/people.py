@@ -71,7 +71,6 @@ class _Index:
         )
         return list(wanted)
 
-
 class People:
     """Looks subjects up and makes new ones, in the keys store alone. Safe to share between threads."""
 
@@ -106,6 +105,18 @@ class People:
         query = sa.select(store.key_suppressed.c.tag).where(store.key_suppressed.c.tag == self.suppression(tag))
         with self._ring.store.read() as tx:
             return tx.execute(query).first() is not None
+
+    def suppressed_among(self, identifiers: Sequence[tuple[str, str, str | None]]) -> list[bool]:
+        """Say of each identifier (kind, value, region) whether it belongs to somebody who was erased; one look for all."""
+        table = store.key_suppressed
+        with self._ring.store.read() as tx:
+            if tx.execute(sa.select(table.c.tag).limit(1)).first() is None:
+                return [False] * len(identifiers)
+            tags = [self.tag(*one) for one in identifiers]
+            hashed = [None if tag is None else self.suppression(tag) for tag in tags]
+            wanted = sorted({one for one in hashed if one is not None})
+            found = {row[0] for row in rows_among(tx, "SELECT tag FROM key_suppressed WHERE tag", wanted)}
+        return [one in found for one in hashed]
 
     def find_all(self, kind: str, value: str, region: str | None = None) -> tuple[bytes, ...]:
         """List the subjects that carry an identifier."""

@@ -77,6 +77,10 @@ class Vault(Circumstances, Erasing):
         """Say whether this identifier belongs to an erased person whom no import or sync may bring back."""
         return self._people.suppressed(kind, value, region)
 
+    def suppressed_among(self, identifiers: Sequence[tuple[str, str, str | None]]) -> list[bool]:
+        """Say of each identifier (kind, value, region) whether it belongs to an erased person; one look for all."""
+        return self._people.suppressed_among(identifiers)
+
     # records
 
     def put_record(
@@ -171,6 +175,11 @@ class Vault(Circumstances, Erasing):
             query = query.where(sa.or_(rec.c.subject > after[0], behind))
         query = query.order_by(rec.c.subject, rec.c.id).limit(limit)
         return [read_record(row) for row in tx.execute(query)]
+
+    def in_review(self, tx: sa.Connection, *, limit: int = 200) -> list[Record]:
+        """List records of live subjects that a person must look at first, the oldest first."""
+        query = sa.select(store.record).join(store.subject, _OF_SUBJECT).where(_LIVE, store.record.c.review != "")
+        return [read_record(row) for row in tx.execute(query.order_by(store.record.c.id).limit(limit))]
 
     def open_fields(
         self, tx: sa.Connection, record: Record, *, erasure: bytes | None = None
