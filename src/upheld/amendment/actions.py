@@ -142,7 +142,8 @@ def note_effective(house: House) -> int:
 
 
 def _effective(house: House, tx: sa.Connection, version: str, moment: datetime, actor: str) -> None:
-    shelf_store.set_effective(tx, version)
+    if not shelf_store.set_effective(tx, version):
+        return  # another process wrote it down first
     house.ledger.append(
         tx,
         "policy.effective",

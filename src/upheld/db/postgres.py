@@ -82,7 +82,7 @@ def vacuum(made: sa.Engine, metadata: sa.MetaData, *, whole: bool) -> None:
     An index page may go on holding what a deleted row was found by; `whole` writes tables and indexes anew, which
     keeps everybody else out of a table for as long as that takes.
     """
-    how = "VACUUM (FULL)" if whole else "VACUUM"
+    how = "VACUUM (FULL)" if whole else "VACUUM (TRUNCATE false)"  # to give pages back it would wait for its like
     with made.connect() as connection:
         driver: Any = connection.connection.driver_connection
         for table in metadata.sorted_tables:

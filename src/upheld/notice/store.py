@@ -21,7 +21,7 @@ from upheld.policy.source import digest
 version_table = sa.Table(
     "policy_version",
     data_metadata,
-    sa.Column("number", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("number", sa.Integer, primary_key=True, autoincrement=False),
     sa.Column("version", sa.String(80), nullable=False, unique=True),
     sa.Column("promise_hash", sa.String(64), nullable=False),
     sa.Column("published_at", UtcMs, nullable=False),
@@ -32,7 +32,7 @@ version_table = sa.Table(
 text_table = sa.Table(
     "policy_text",
     data_metadata,
-    sa.Column("number", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("number", sa.Integer, primary_key=True, autoincrement=False),
     sa.Column("version", sa.String(80), nullable=False, index=True),
     sa.Column("evidence_hash", sa.String(64), nullable=False),
     sa.Column("since", UtcMs, nullable=False),
@@ -199,6 +199,7 @@ def put_version(
     """Write the head of a new version; its text follows with `put_text`."""
     tx.execute(
         sa.insert(version_table).values(
+            number=_next(tx, version_table),
             version=policy.version,
             promise_hash=policy.promise_hash,
             published_at=published_at,
@@ -218,6 +219,7 @@ def put_text(
             tx.execute(sa.insert(document_table).values(hash=digests[path], content=raw))
     tx.execute(
         sa.insert(text_table).values(
+            number=_next(tx, text_table),
             version=policy.version,
             evidence_hash=policy.evidence_hash,
             since=since,
@@ -226,6 +228,11 @@ def put_text(
         )
     )
     return digests
+
+
+def _next(tx: sa.Connection, table: sa.Table) -> int:
+    """Give the next row number; of two that publish at once one finds it taken, and looks again."""
+    return int(tx.execute(sa.select(sa.func.max(table.c.number))).scalar() or 0) + 1
 
 
 def newest(tx: sa.Connection) -> tuple[str, str] | None:
@@ -243,7 +250,8 @@ def not_yet_effective(tx: sa.Connection, now: datetime) -> list[tuple[str, datet
     return [(row.version, row.effective_from) for row in tx.execute(query.order_by(table.effective_from))]
 
 
-def set_effective(tx: sa.Connection, version: str) -> None:
-    """Mark that a version's taking effect was written down."""
-    change = sa.update(version_table).where(version_table.c.version == version)
-    tx.execute(change.values(effective_noted=True))
+def set_effective(tx: sa.Connection, version: str) -> bool:
+    """Mark that a version's taking effect was written down; false when it was marked before."""
+    table = version_table.c
+    change = sa.update(version_table).where(table.version == version, table.effective_noted.is_(False))
+    return bool(tx.execute(change.values(effective_noted=True)).rowcount)

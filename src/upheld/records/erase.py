@@ -115,7 +115,7 @@ class Erasing(VaultBase):
     def complete(self, erasure: bytes) -> Erasure:
         """Carry a fenced erasure through journal, keys and rows; safe to repeat, also after a crash in between."""
         with self.data.write() as tx:
-            begun = self.erasure(tx, erasure)
+            begun = self.erasure(tx, erasure, lock=True)
             if begun.step == "live":
                 return begun
             table = store.erasure
@@ -129,7 +129,7 @@ class Erasing(VaultBase):
         self._ring.destroy(begun.subject, None if begun.total else begun.classes, tags)
         crash_point("erase.keys")
         with self.data.write() as tx:
-            if self.erasure(tx, erasure).step != "live":
+            if self.erasure(tx, erasure, lock=True).step != "live":
                 self._rows(tx, begun, line.seq, line.hash())
             done = self.erasure(tx, erasure)
         crash_point("erase.rows")
@@ -197,9 +197,10 @@ class Erasing(VaultBase):
                 self.complete(one.id)
         return [one for one in waiting if one.step == "fenced"]
 
-    def erasure(self, tx: sa.Connection, erasure: bytes) -> Erasure:
-        """Give an erasure by id; raises RecordUnknownError."""
-        row = tx.execute(sa.select(store.erasure).where(store.erasure.c.id == erasure)).first()
+    def erasure(self, tx: sa.Connection, erasure: bytes, *, lock: bool = False) -> Erasure:
+        """Give an erasure by id, with `lock` to carry it on alone; raises RecordUnknownError."""
+        query = sa.select(store.erasure).where(store.erasure.c.id == erasure)
+        row = tx.execute(query.with_for_update() if lock else query).first()
         if row is None:
             raise RecordUnknownError("There is no such erasure.")
         return read_erasure(row)

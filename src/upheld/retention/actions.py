@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from upheld.db import b64, canonical, retried
 from upheld.notice import House
 from upheld.policy.model import CompiledPolicy, Frozen
-from upheld.records import Record, Relation, SubjectErasedError, SubjectErasingError
+from upheld.records import Record, RecordUnknownError, Relation, SubjectErasedError, SubjectErasingError
 from upheld.retention.model import (
     Overdue,
     Plan,
@@ -126,12 +126,14 @@ def plan(house: House) -> Plan:
     Clause: retention.ceiling (APPI 22)
     """
     policy = house.in_force().policy
-    on = house.today(policy)
+    return _plan(house, policy, due(house, house.today(policy)))
+
+
+def _plan(house: House, policy: CompiledPolicy, found: list[Overdue]) -> Plan:
     health = house.ledger.health()
-    found = due(house, on)
     bare = Plan(
         policy=policy.label,
-        on=on,
+        on=house.today(policy),
         size=health.size + health.pending,
         due_index=_index(found),
         actions=summary(found),
@@ -171,7 +173,9 @@ def apply(house: House, made: Plan, approve_deletes: int, *, actor: str = "svc:r
     """
     if made.hash != _hash(made):
         raise PlanError("The plan was changed after it was made.")
-    anew = plan(house)
+    policy = house.in_force().policy
+    found = due(house, house.today(policy))
+    anew = _plan(house, policy, found)
     if made.policy != anew.policy:
         raise PlanStaleError("Another policy is in force than the plan was made under.")
     if (made.size, made.due_index) != (anew.size, anew.due_index):
@@ -179,7 +183,7 @@ def apply(house: House, made: Plan, approve_deletes: int, *, actor: str = "svc:r
         raise PlanStaleError(f"Policy matches, watermark moved {made.size} -> {anew.size} ({more:+d} due).")
     if approve_deletes != made.deletes:
         raise PlanCountError(f"The plan erases {made.deletes}, approved were {approve_deletes}.")
-    return sweep(house, actor=actor)
+    return _carry_out(house, found, made.on, actor)
 
 
 def sweep(house: House, *, on: date | None = None, actor: str = "svc:retention") -> Swept:
@@ -188,8 +192,22 @@ def sweep(house: House, *, on: date | None = None, actor: str = "svc:retention")
     Clause: retention.ceiling (APPI 22, GDPR 5(1)(e), 17)
     """
     today = on or house.today()
-    sweeper = Sweeper(house, actor, today)
-    for subject, group in groupby(due(house, today), key=lambda one: one.record.subject):
+    return _carry_out(house, due(house, today), today, actor)
+
+
+def _carry_out(house: House, found: list[Overdue], on: date, actor: str) -> Swept:
+    """Erase what was found, as far as it is still due when its person's turn comes."""
+    policies = {published.version: published.policy for published in house.shelf.versions()}
+
+    def still(tx: sa.Connection, one: Overdue) -> bool:
+        try:
+            now = house.vault.record(tx, one.record.id)
+        except RecordUnknownError:
+            return False
+        return look(house, tx, now, policies[now.policy_version], on) == one
+
+    sweeper = Sweeper(house, actor, on, still)
+    for subject, group in groupby(found, key=lambda one: one.record.subject):
         try:
             sweeper.person(subject, list(group))
         except (SubjectErasedError, SubjectErasingError):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import date
 
 import sqlalchemy as sa
@@ -24,11 +24,14 @@ class Sweeper:
     Clause: retention.ceiling (APPI 22)
     """
 
-    def __init__(self, house: House, actor: str, on: date) -> None:
-        """Begin a sweep for a legal day."""
+    def __init__(
+        self, house: House, actor: str, on: date, still: Callable[[sa.Connection, Overdue], bool]
+    ) -> None:
+        """Begin a sweep for a legal day; `still` says inside a transaction whether something found before is due now."""
         self._house = house
         self._actor = actor
         self._on = on
+        self._still = still
         self._version = house.in_force().version
         self._erasures: list[Erasure] = []
         self._sent: list[str] = []
@@ -48,20 +51,25 @@ class Sweeper:
     @retried
     def _erase(self, subject: bytes, whole: Sequence[Overdue]) -> None:
         house, clause = self._house, whole[0].cut.clause
-        going = {one.record.id for one in whole}
         words = {"clause": clause, "policy_version": self._version, "actor": self._actor}
         with house.store.write() as tx:
+            house.vault.ensure_subject(tx, subject)
+            whole = [one for one in whole if self._still(tx, one)]
+            if not whole:
+                return
+            going = {one.record.id for one in whole}
             self._note_due(tx, subject, whole)
             held = {record.id for record in house.vault.records_of(tx, subject)}
             open_ = any(one.ended is None for one in house.vault.relations_of(tx, subject))
-            if held <= going and not open_:
+            wholly = held <= going and not open_
+            if wholly:
                 begun: Erasure | None = house.vault.fence(
                     tx, subject, None, reason=_REASON, release=True, **words
                 )
-                self._people += 1
             else:
                 gone = house.vault.shred_records(tx, subject, going, reason=_REASON, **words)
                 begun = gone.erasure
+        self._people += wholly
         self._records += len(held & going)
         self._finish_one(begun)
         with house.store.read() as tx:
@@ -73,6 +81,10 @@ class Sweeper:
         """Seal anew what may stay; a shred class left empty loses its key."""
         house = self._house
         with house.store.write() as tx:
+            house.vault.ensure_subject(tx, subject)
+            cuts = [one for one in cuts if self._still(tx, one)]
+            if not cuts:
+                return
             self._note_due(tx, subject, cuts)
             for one in cuts:
                 opened = house.vault.open_fields(tx, one.record)

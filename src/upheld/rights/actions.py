@@ -5,7 +5,7 @@ Each act is one ledger entry; an approval always names a member of staff.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 from typing import Any
@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 from upheld.basis.actions import object_to, withdraw
 from upheld.db import UpheldError, retried, unb64
-from upheld.notice import House
+from upheld.notice import Act, House
 from upheld.policy.model import CompiledPolicy
 from upheld.records import Erasure, IdentifierSharedError
 from upheld.retention.certificate import as_of_now
@@ -61,7 +61,6 @@ def _forget(tx: sa.Connection, erasure: Erasure) -> None:
         store.forget(tx, erasure.subject)
 
 
-@retried
 def receive(
     house: House,
     *,
@@ -72,12 +71,15 @@ def receive(
     lang: str = "",
     purposes: Sequence[str] = (),
     actor: str = "self",
+    act: Act | None = None,
+    said: Callable[[Request], Mapping[str, Any]] = lambda one: {"number": one.number},
 ) -> Request:
     """Take a request in, give it a number and its last day; a withdrawal or objection acts at once.
 
     Whoever holds the random `subject` number has shown enough to withdraw and to object; by `identifier` alone it
-    must first be sure whose request it is, and nothing of the answer tells whether somebody is known. Raises
-    Refusal `right_not_offered` with the nearest right.
+    must first be sure whose request it is, and nothing of the answer tells whether somebody is known. Under an
+    idempotency key `act` the same request is taken in once, and `said` of it is kept as the answer. Raises Refusal
+    `right_not_offered` with the nearest right.
     Clause: rights.kinds (APPI 32-39, GDPR 12-21)
     """
     policy = house.in_force().policy
@@ -87,27 +89,43 @@ def receive(
     if unknown:
         raise Refusal("purpose_not_declared", "collection.purposes", policy_version=policy.version)
     person, proven = _person(house, policy, residence, subject, identifier or {})
-    with house.store.write() as tx:
-        sequence = store.next_sequence(tx, today.year)
-        made = Request(
-            number=number_of(today.year, sequence),
-            right=right,
-            regime=found.regime,
-            residence=residence,
-            lang=lang if lang in policy.languages else policy.languages[0],
-            state=_first_state(policy, right, proven),
-            arrived_at=house.clock.now(),
-            due=found.due,
-            total=found.total,
-            subject=person,
-            purposes=tuple(purposes),
-        )
-        store.put(tx, made, today.year, sequence)
-        due = found.due.isoformat() if found.due else ""
-        _note(house, tx, made, "request.received", actor, {"regime": found.regime, "due": due, "fee": found.total})
+    asked = Request(
+        number="",
+        right=right,
+        regime=found.regime,
+        residence=residence,
+        lang=lang if lang in policy.languages else policy.languages[0],
+        state=_first_state(policy, right, proven),
+        arrived_at=house.clock.now(),
+        due=found.due,
+        total=found.total,
+        subject=person,
+        purposes=tuple(purposes),
+    )
+    made = _enter(house, asked, today.year, actor, act, said)
     if made.state == "received":
         made = _act(house, made, actor)
     house.stirred.set()
+    return made
+
+
+@retried
+def _enter(
+    house: House, asked: Request, year: int, actor: str, act: Act | None, said: Callable[[Request], Mapping[str, Any]]
+) -> Request:
+    """Give a request the next number of the year; two that arrive at once get two numbers."""
+    with house.store.write() as tx:
+        known = house.once.known(tx, act) if act else None
+        if known is not None and (before := store.find(tx, known["number"])) is not None:
+            return before
+        sequence = store.next_sequence(tx, year)
+        made = replace(asked, number=number_of(year, sequence))
+        store.put(tx, made, year, sequence)
+        body = {"regime": made.regime, "due": made.due.isoformat() if made.due else "", "fee": made.total}
+        _note(house, tx, made, "request.received", actor, body)
+        if act:
+            at_once = made.state == "received"
+            house.once.keep(tx, act, said(replace(made, state=step("received", "acted")) if at_once else made))
     return made
 
 
@@ -155,7 +173,7 @@ def _first_state(policy: CompiledPolicy, right: str, proven: bool) -> str:
 
 
 @retried
-def _act(house: House, request: Request, actor: str) -> Request:
+def _act(house: House, request: Request, actor: str, *, identified_by: str = "") -> Request:
     """Carry out a withdrawal or an objection for the person of a request, and close it.
 
     Clause: basis.consent (GDPR 7(3), 21(3))
@@ -168,8 +186,10 @@ def _act(house: House, request: Request, actor: str) -> Request:
             else:
                 object_to(house, request.subject, purpose, **how)
     with house.store.write() as tx:
-        done = replace(request, state=step(request.state, "acted"), closed_at=house.clock.now())
-        store.save(tx, done)
+        done = replace(
+            request, state=step(request.state, "acted"), closed_at=house.clock.now(), identified_by=identified_by
+        )
+        store.save(tx, done, request)
         _note(house, tx, done, "request.closed", actor, {"result": "done"})
     return done
 
@@ -222,11 +242,11 @@ def identify(house: House, number: str, *, by: int) -> Request:
     due = again.due if again is not None else request.due
     actor = f"staff:{by}"
     if request.right in AT_ONCE:
-        return _act(house, replace(request, identified_by=actor), actor)
+        return _act(house, request, actor, identified_by=actor)
     event = "ask_fee" if request.total else "identified"
     with house.store.write() as tx:
         done = replace(request, state=step(request.state, event), identified_by=actor, due=due)
-        store.save(tx, done)
+        store.save(tx, done, request)
         _note(house, tx, done, "request.identified", actor, {"level": level_of(policy, request.right)})
         if done.state == "fee_due":
             _note(house, tx, done, "request.fee", actor, {"total": request.total, "state": "due"})
@@ -243,7 +263,7 @@ def paid(house: House, number: str, *, by: int) -> Request:
     request = _expect(house, number, "fee_due", by)
     with house.store.write() as tx:
         done = replace(request, state=step(request.state, "paid"))
-        store.save(tx, done)
+        store.save(tx, done, request)
         _note(house, tx, done, "request.fee", f"staff:{by}", {"total": request.total, "state": "paid"})
     house.stirred.set()
     return done
@@ -275,7 +295,7 @@ def approve(house: House, number: str, *, by: int) -> Request:
     event = "started" if request.right == "erasure" else "approved"
     with house.store.write() as tx:
         done = replace(request, state=step(request.state, event), decided_by=actor)
-        store.save(tx, done)
+        store.save(tx, done, request)
         _note(house, tx, done, "request.decided", actor, {"result": "approved"})
     house.stirred.set()
     return _erase(house, done, actor) if request.right == "erasure" else done
@@ -290,10 +310,12 @@ def _erase(house: House, request: Request, actor: str) -> Request:
     told = erasing.carry_out(house, request, actor=actor)
     waiting = [place for place in told["places"] if place["state"] == "unanswered"]
     with house.store.write() as tx:
-        now = store.find(tx, request.number) or request  # the erasure took the person out of it
+        now = store.find(tx, request.number, lock=True) or request  # the erasure took the person out of it
+        if now.state != "searching":  # whoever resumed it beside us has written the same certificate
+            return now
         state = now.state if waiting else step(now.state, "answered")
         done = replace(now, state=state, certificate=told)
-        store.save(tx, done)
+        store.save(tx, done, now)
     house.stirred.set()
     return done
 
@@ -317,7 +339,7 @@ def refuse(house: House, number: str, ground: str, *, by: int) -> Request:
     with house.store.write() as tx:
         actor = f"staff:{by}"
         done = replace(request, state=_step(request, "refused"), decided_by=actor, ground=ground)
-        store.save(tx, done)
+        store.save(tx, done, request)
         _note(house, tx, done, "request.decided", actor, {"result": "refused", "ground": ground})
     house.stirred.set()
     return done
@@ -335,7 +357,7 @@ def hand_over(house: House, number: str, *, by: int) -> Request:
         if given.right == "access" and not given.ground:
             _note(house, tx, given, "export.sent", actor, {"how": "staff"})
         done = replace(given, state=step(given.state, "closed"), closed_at=house.clock.now())
-        store.save(tx, done)
+        store.save(tx, done, request)
         _note(house, tx, done, "request.closed", actor, {"result": "refused" if done.ground else "fulfilled"})
     house.stirred.set()
     return done

@@ -96,6 +96,10 @@ def _begin(house: House, request: Request, subject: bytes, actor: str) -> dict[s
     """Fence the person and note with the request what was found, in one transaction: a crash loses neither."""
     sent = sent_to(house, subject)
     with house.store.write() as tx:
+        now = store.find(tx, request.number, lock=True) or request
+        if "begun" in now.certificate:  # somebody resumed it beside us
+            return dict(now.certificate)
+        house.vault.subject(tx, subject, lock=True)
         looks = _looks(house, tx, subject, house.today())
         kept = _keep(house, tx, looks)
         classes = {one.record.shred_class for one in looks} - {f"{HELD}{one.id}" for one in kept}
@@ -111,7 +115,7 @@ def _begin(house: House, request: Request, subject: bytes, actor: str) -> dict[s
             "sent": list(sent),
             "held": [_held(lock) for lock in kept],
         }
-        store.save(tx, replace(request, certificate=noted))
+        store.save(tx, replace(now, certificate=noted), now)
     return noted
 
 

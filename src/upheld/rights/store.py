@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any, TypeAlias
 
 import sqlalchemy as sa
 
-from upheld.db import UtcMs, data_metadata
+from upheld.db import StoreConflictError, UtcMs, data_metadata
 from upheld.records.store import subject as subject_table
 from upheld.rights.model import Request
 
@@ -39,8 +40,11 @@ request_table = sa.Table(
 
 
 def next_sequence(tx: sa.Connection, year: int) -> int:
-    """Give the next number of a year."""
-    query = sa.select(sa.func.max(request_table.c.sequence)).where(request_table.c.year == year)
+    """Give the next number of a year; of those who ask at the same moment one waits for the other."""
+    table = request_table.c
+    first = sa.select(table.number).where(table.year == year).order_by(table.sequence).limit(1)
+    tx.execute(first.with_for_update()).all()
+    query = sa.select(sa.func.max(table.sequence)).where(table.year == year)
     return int(tx.execute(query).scalar() or 0) + 1
 
 
@@ -49,15 +53,23 @@ def put(tx: sa.Connection, one: Request, year: int, sequence: int) -> None:
     tx.execute(sa.insert(request_table).values(number=one.number, year=year, sequence=sequence, **_values(one)))
 
 
-def save(tx: sa.Connection, one: Request) -> None:
-    """Write a request's new state."""
+def save(tx: sa.Connection, one: Request, was: Request) -> None:
+    """Write a request's new state over the one it was read in; whose request it is stays.
+
+    Raises StoreConflictError when somebody else took a step meanwhile.
+    """
+    now = find(tx, one.number, lock=True)
+    if now is None or replace(now, subject=was.subject) != was:
+        raise StoreConflictError
     table = request_table
-    tx.execute(sa.update(table).where(table.c.number == one.number).values(**_values(one)))
+    values = {name: value for name, value in _values(one).items() if name != "subject"}
+    tx.execute(sa.update(table).where(table.c.number == one.number).values(**values))
 
 
-def find(tx: sa.Connection, number: str) -> Request | None:
-    """Give a request by number, or None."""
-    row = tx.execute(sa.select(request_table).where(request_table.c.number == number)).first()
+def find(tx: sa.Connection, number: str, *, lock: bool = False) -> Request | None:
+    """Give a request by number, or None; with `lock` nobody else takes a step with it until the transaction's end."""
+    query = sa.select(request_table).where(request_table.c.number == number)
+    row = tx.execute(query.with_for_update() if lock else query).first()
     return None if row is None else _request(row)
 
 

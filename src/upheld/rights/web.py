@@ -59,10 +59,8 @@ def _api(house: House) -> Any:
         body = msgspec.to_builtins(data)
         act = house.once.act("requests", key, body)
         with house.store.read() as tx:
-            known = house.once.known(tx, act)
-        if known is not None:
-            return Response(known, status_code=201, headers={"Idempotency-Replayed": "true"})
-        made = actions.receive(
+            again = house.once.known(tx, act) is not None
+        actions.receive(
             house,
             right=data.right,
             residence=data.residence,
@@ -71,12 +69,12 @@ def _api(house: House) -> Any:
             lang=data.language,
             purposes=data.purposes,
             actor=guard.caller(request.headers) or "self",
+            act=act,
+            said=lambda made: request_said(made, made.lang),
         )
-        answer = request_said(made, made.lang)
-        with house.store.write() as tx:
-            if house.once.known(tx, act) is None:
-                house.once.keep(tx, act, answer)
-        return Response(answer, status_code=201)
+        with house.store.read() as tx:
+            answer = house.once.known(tx, act) or {}
+        return Response(answer, status_code=201, headers={"Idempotency-Replayed": "true"} if again else {})
 
     return take
 

@@ -74,7 +74,9 @@ def _room_for(house: House, tx: sa.Connection, label: str) -> None:
     """Refuse a third key of a label while two of it count: one is replaced by the next, then revoked."""
     counting = sa.and_(key_table.c.label == label, key_table.c.revoked_at.is_(None))
     counting = sa.and_(counting, key_table.c.expires_at > house.clock.now())
-    if len(tx.execute(sa.select(key_table.c.id).where(counting)).all()) >= AT_ONCE:
+    query = sa.select(key_table.c.id).where(counting)
+    tx.execute(query.with_for_update()).all()  # whoever else makes one waits, and counts ours
+    if len(tx.execute(query).all()) >= AT_ONCE:
         raise Refusal("value_invalid", _CLAUSE, fields=("label",))
 
 

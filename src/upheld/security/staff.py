@@ -34,10 +34,12 @@ def add(house: House, name: str, *, number: int | None = None) -> Account:
     if not name.strip():
         raise Refusal("value_invalid", _CLAUSE, fields=("name",))
     with house.store.write() as tx:
+        first = sa.select(account_table.c.number).order_by(account_table.c.number).limit(1)
+        tx.execute(first.with_for_update()).all()  # who adds another one at the same moment waits
         highest = tx.execute(sa.select(sa.func.max(account_table.c.number))).scalar() or 0
         wanted = highest + 1 if number is None else number
         taken = sa.select(account_table.c.number).where(account_table.c.number == wanted)
-        if wanted < 1 or tx.execute(taken).first() is not None:
+        if wanted < 1 or (number is not None and tx.execute(taken).first() is not None):
             raise Refusal("value_invalid", _CLAUSE, fields=("number",))
         values = {"number": wanted, "name": name.strip(), "created_at": house.clock.now()}
         tx.execute(sa.insert(account_table).values(**values))
@@ -176,9 +178,11 @@ def _note(
 # signing in to the console
 
 
+@retried
 def make_link(house: House, number: int) -> str:
     """Give the secret of a link that signs a member of staff in once, within fifteen minutes."""
-    return _token(house, number, "link", house.clock.now() + LINK_LIFE)
+    with house.store.write() as tx:
+        return _enter(house, tx, number, "link", house.clock.now() + LINK_LIFE)
 
 
 @retried
@@ -189,9 +193,10 @@ def use_link(house: House, secret: str) -> tuple[str, int]:
         row = tx.execute(sa.select(link_table).where(link_table.c.digest == _digest(secret))).first()
         if row is None or row.kind != "link" or row.until < now:
             raise Refusal("not_signed_in", _CLAUSE)
-        tx.execute(sa.delete(link_table).where(link_table.c.digest == row.digest))
+        if not tx.execute(sa.delete(link_table).where(link_table.c.digest == row.digest)).rowcount:
+            raise Refusal("not_signed_in", _CLAUSE)  # somebody used it at the same moment
         tx.execute(sa.delete(link_table).where(link_table.c.until < now))
-    return _token(house, row.number, "session", now + SESSION_LIFE), int(row.number)
+        return _enter(house, tx, row.number, "session", now + SESSION_LIFE), int(row.number)
 
 
 def session(house: House, secret: str | None) -> int | None:
@@ -213,14 +218,10 @@ def end_session(house: House, secret: str | None) -> None:
             tx.execute(sa.delete(link_table).where(link_table.c.digest == _digest(secret)))
 
 
-@retried
-def _token(house: House, number: int, kind: str, until: datetime) -> str:
+def _enter(house: House, tx: sa.Connection, number: int, kind: str, until: datetime) -> str:
     secret = b64(house.ids.random(32))
-    with house.store.write() as tx:
-        account(house, tx, number)
-        tx.execute(
-            sa.insert(link_table).values(digest=_digest(secret), number=number, kind=kind, until=until)
-        )
+    account(house, tx, number)
+    tx.execute(sa.insert(link_table).values(digest=_digest(secret), number=number, kind=kind, until=until))
     return secret
 
 
