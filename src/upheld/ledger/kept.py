@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -42,7 +43,7 @@ class KeptCheckpoint:
 def write_whole(file: Path, text: str) -> None:
     """Write a small file so that after a power cut it is the old one or the new one."""
     file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    beside = file.with_name(f"{file.name}.{os.getpid()}.new")
+    beside = file.with_name(f"{file.name}.{os.getpid()}.{threading.get_ident()}.new")
     with beside.open("w", encoding="utf-8") as out:
         out.write(text)
         out.flush()
