@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import copy
 import random
 from datetime import UTC, datetime
 
@@ -17,11 +18,19 @@ class Desk:
     """A ledger with its store, clock and keys, which can be opened again."""
 
     def __init__(self, folder, where=None):
+        self.where = where or folder / "data.db"
         self.clock = FixedClock(datetime(2026, 11, 22, tzinfo=UTC))
         self.ids = Ids(self.clock, random.Random(1).randbytes)
         self.keys = KeysInMemory()
-        self.store = Store(where or folder / "data.db")
+        self.store = Store(self.where)
         self.reopen()
+
+    def beside(self):
+        """Open the same place a second time, as another process would; keys, clock and ids are shared."""
+        other = copy.copy(self)
+        other.store = Store(self.where)
+        other.reopen()
+        return other
 
     def reopen(self):
         self.ledger = Ledger(self.store, Signer(ORIGIN, bytes(range(32))), self.keys, self.clock, self.ids)

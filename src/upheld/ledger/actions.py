@@ -207,9 +207,10 @@ class Ledger(Reading):
         with self._store.write() as tx:
             if newest_checkpoint(tx, head.origin, at=head.size) is None:
                 tx.execute(sa.insert(store.checkpoint).values(**values, signed_at=self._clock.now()))
-        if self._kept is not None:
-            self._kept.put(replace(unsigned, note=note))
         crash_point("ledger.sign")
+        if self._kept is not None:
+            self._kept.put(replace(unsigned, note=note), self._signer)
+        crash_point("ledger.kept")
 
     def fork(self, *, policy_version: str, actor: str, clause: str = "security.technical") -> EntryId:
         """Go on under the next origin after an older state of the store was put back, and sign that.

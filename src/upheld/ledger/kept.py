@@ -22,22 +22,30 @@ class KeptCheckpoint:
         """Keep it in each of `files`."""
         self._files = tuple(files)
 
-    def put(self, checkpoint: Checkpoint) -> None:
-        """Replace what is kept, whole or not at all, durably."""
+    def put(self, checkpoint: Checkpoint, signer: Signer) -> None:
+        """Replace what is kept by something newer, whole or not at all, durably."""
         for file in self._files:
-            write_whole(file, checkpoint.note)
+            held = _read(file, signer)
+            if held is None or _age(held) <= _age(checkpoint):
+                write_whole(file, checkpoint.note)
 
     def newest(self, signer: Signer) -> Checkpoint | None:
         """Give the newest checkpoint kept that the log's key signed under any of its origins; None without one."""
-        found: list[Checkpoint] = []
-        for file in self._files:
-            try:
-                note = file.read_text("utf-8")
-                origin = read_note(note).origin
-                found.append(open_note(note, [replace(signer, origin=origin).vkey()]))
-            except (OSError, ValueError):  # the other copy decides
-                continue
-        return max(found, key=lambda one: (*origin_parts(one.origin), one.size), default=None)
+        found = [held for file in self._files if (held := _read(file, signer)) is not None]
+        return max(found, key=_age, default=None)
+
+
+def _age(checkpoint: Checkpoint) -> tuple[str, int, int]:
+    return (*origin_parts(checkpoint.origin), checkpoint.size)
+
+
+def _read(file: Path, signer: Signer) -> Checkpoint | None:
+    """Read a note; None when there is none, or one that is damaged or signed by somebody else: the other copy decides."""
+    try:
+        note = file.read_text("utf-8")
+        return open_note(note, [replace(signer, origin=read_note(note).origin).vkey()])
+    except (OSError, ValueError):
+        return None
 
 
 def write_whole(file: Path, text: str) -> None:
