@@ -6,19 +6,24 @@ import argparse
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from benchmarks import compile as compiling
 from benchmarks import footprint, gate, tamper
+from benchmarks.gdpr import run as gdpr
 from benchmarks.harness import probes
 from benchmarks.page import write_page
 from benchmarks.result import Goal, keep, run_record, table
 
 ROOT = Path(__file__).parent.parent
 MEASURES: dict[str, Callable[..., Goal]] = {
+    "G1": partial(gdpr.measure, "G1"),
+    "G2": partial(gdpr.measure, "G2"),
     "G4": gate.measure,
     "G5": compiling.measure,
     "G8": tamper.measure,
+    "G10": gdpr.space,
 }
 
 

@@ -24,7 +24,7 @@ from upheld.ledger.rules import leaf_bytes
 from upheld.ledger.tree import Frontier, TileTree, grow_tiles, leaf_hash, verify_inclusion
 from upheld.records import Holdings, open_holdings
 
-PEOPLE = 200
+PEOPLE = 20
 _CONSENT = """CREATE TABLE bench_consent (id {b} PRIMARY KEY, subject {b} NOT NULL, purpose TEXT NOT NULL,
  state TEXT NOT NULL, notice TEXT NOT NULL, proof TEXT NOT NULL, address TEXT NOT NULL, at BIGINT NOT NULL)"""
 _AUDIT = """CREATE TABLE bench_audit (id {b} PRIMARY KEY, kind TEXT NOT NULL, clause TEXT NOT NULL,
@@ -42,7 +42,8 @@ class Desk:
         """Begin the house and make the keys of its people."""
         clock = FixedClock(datetime(2026, 11, 22, tzinfo=UTC))
         self.ids = Ids(clock)
-        self.held: Holdings = open_holdings(engine.data_folder(), clock, self.ids)
+        folder = engine.data_folder()
+        self.held: Holdings = open_holdings(folder, clock, self.ids)
         self.people = [self.held.vault.subject_for({"user_id": f"u{n}"}) for n in range(PEOPLE)]
         self.mark = "%s" if engine.name == "PostgreSQL" else "?"
         kind = "BYTEA" if engine.name == "PostgreSQL" else "BLOB"
@@ -50,7 +51,7 @@ class Desk:
             for text in (_CONSENT.format(b=kind), _AUDIT.format(b=kind), *_INDICES):
                 tx.exec_driver_sql(text)
         engine.flush()
-        settle()
+        settle(folder)
 
     def rows(self, count: int) -> tuple[list[tuple[Any, ...]], list[tuple[Any, ...]], list[NewEntry]]:
         """Bind rows of consent, plain audit lines and ledger entries that say the same."""

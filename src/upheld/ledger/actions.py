@@ -93,14 +93,23 @@ class Ledger(Reading):
     def append_many(self, tx: sa.Connection, entries: Sequence[NewEntry]) -> list[EntryId]:
         """Write entries inside the caller's transaction, then run their projectors in order, and give their ids.
 
-        All are written with one statement, whatever their number, at the latest when the transaction ends. Raises ValueError, before anything is written,
-        for an unknown kind, a person in a kind about none, or unfit words.
+        All are written with one statement, whatever their number, at the latest when the transaction ends. Raises
+        ValueError, before anything is written, for an unknown kind, a person in a kind about none, or unfit words.
         """
         if not entries:
             return []
         kinds = [_checked(one) for one in entries]
-        spoken = {word for one in entries for word in (one.clause, one.policy_version, one.actor)}
-        numbers = self._words.numbers(tx, spoken)
+        rows, bodies, events = self._sealed(kinds, entries, self._words.numbers(tx, _spoken(entries)))
+        for row, side in zip(rows, bodies, strict=True):
+            later(tx, store.put_both, (row, side))
+        for event in events:
+            for projector in self._projectors.get(event.kind, ()):
+                projector(tx, event)
+        return [event.entry_id for event in events]
+
+    def _sealed(
+        self, kinds: Sequence[Kind], entries: Sequence[NewEntry], numbers: Mapping[str, int]
+    ) -> tuple[list[store.EntryRow], list[store.BodyRow], list[Event]]:
         rows: list[store.EntryRow] = []
         bodies: list[store.BodyRow] = []
         events: list[Event] = []
@@ -116,12 +125,27 @@ class Ledger(Reading):
             events.append(
                 Event(entry_id, one.kind, one.clause, one.policy_version, one.actor, one.subject, told)
             )
-        for row, side in zip(rows, bodies, strict=True):
-            later(tx, store.put_both, (row, side))
-        for event in events:
-            for projector in self._projectors.get(event.kind, ()):
-                projector(tx, event)
-        return [event.entry_id for event in events]
+        return rows, bodies, events
+
+    def seal(self, entries: Sequence[NewEntry]) -> list[store.SealedEntry]:
+        """Seal entries before the transaction of a hot path, which then writes them with `put_sealed`.
+
+        Their words are known and durable when this returns. Raises ValueError as `append_many` does, and for a kind
+        that a projector listens to: a hot path has no transaction that it could be told in.
+        """
+        kinds = [_checked(one) for one in entries]
+        if any(self._projectors.get(kind.name) for kind in kinds):
+            raise ValueError("a kind with a projector is appended inside a transaction")
+        spoken = _spoken(entries)
+        numbers = self._words.known(spoken)
+        if numbers is None:
+            with self._store.write() as tx:
+                self._words.numbers(tx, spoken)
+            with self._store.read() as after:
+                self._words.learn(after)
+                numbers = self._words.numbers(after, spoken)
+        rows, bodies, _ = self._sealed(kinds, entries, numbers)
+        return [(*row, *side) for row, side in zip(rows, bodies, strict=True)]
 
     def subscribe(self, kind: str, projector: Projector) -> None:
         """Run `projector(tx, event)` inside the transaction of every later entry of this kind."""
@@ -250,6 +274,10 @@ class Ledger(Reading):
         if newest is None:
             raise SigningStoppedError
         return newest
+
+
+def _spoken(entries: Sequence[NewEntry]) -> set[str]:
+    return {word for one in entries for word in (one.clause, one.policy_version, one.actor)}
 
 
 def _checked(one: NewEntry) -> Kind:

@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 
 import sqlalchemy as sa
 
-from upheld.db import UtcMs, data_metadata
+from upheld.db import Hot, UtcMs, data_metadata
 from upheld.ledger.model import Entry, EntryId
 from upheld.ledger.rules import leaf_bytes
 from upheld.ledger.tree import Fetch
@@ -216,6 +216,26 @@ def put_entries(tx: sa.Connection, entries: Sequence[EntryRow], bodies: Sequence
 def put_both(tx: sa.Connection, pairs: list[tuple[EntryRow, BodyRow]]) -> None:
     """Insert entries, each with its sealed body."""
     put_entries(tx, [row for row, _ in pairs], [side for _, side in pairs])
+
+
+SealedEntry: TypeAlias = tuple[bytes, int, int, int, int, bytes, bytes | None, str, bytes]
+"""A row of an entry and its body: id, kind, clause, version, actor, b; subject, shred class, sealed bytes."""
+
+ENTRY_VALUES = "INSERT INTO ledger_entry (id, kind, clause, version, actor, b) SELECT ?, ?, ?, ?, ?, ?"
+BODY_VALUES = "INSERT INTO ledger_body (entry, subject, class, sealed) SELECT ?, ?, ?, ?"
+"""For a statement that changes something and tells it at once: what must hold follows as WHERE."""
+
+
+def put_sealed(hot: Hot, sealed: Sequence[SealedEntry], engine: str) -> None:
+    """Write sealed entries inside the transaction of a hot path; they have no position yet."""
+    if engine == "postgresql":
+        hot.rows(_HOT_BOTH, [list(column) for column in zip(*sealed, strict=True)])
+        return
+    hot.many(_SQLITE_ENTRY, [one[:6] for one in sealed])
+    hot.many(_SQLITE_BODY, [(one[0], *one[6:]) for one in sealed])
+
+
+_HOT_BOTH = _POSTGRES_BOTH.replace("%s", "?")
 
 
 def sealed_body(tx: sa.Connection, entry_id: bytes) -> tuple[bytes | None, str, bytes] | None:

@@ -41,6 +41,10 @@ class Words:
             here.update(found | self._make(tx, new) if new else found)
         return {**known, **here}
 
+    def known(self, texts: Iterable[str]) -> Mapping[str, int] | None:
+        """Give the numbers of words if all of them are remembered, without asking the store; else None."""
+        return self._numbers if all(text in self._numbers for text in texts) else None
+
     def _make(self, tx: sa.Connection, texts: Collection[str]) -> dict[str, int]:
         rows = [{"text": text.encode()} for text in texts]
         if self._store.dialect == "sqlite":

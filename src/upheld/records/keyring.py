@@ -8,7 +8,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -34,6 +34,18 @@ _KEY = (
     "SELECT s.epoch, s.root, b.wrapped, d.wrapped FROM key_state s, key_bucket b, key_dek d"
     " WHERE b.number = ? AND d.subject = ? AND d.class = ?"
 )
+
+_CARRIERS = "SELECT subject FROM key_tag WHERE tag = ? ORDER BY subject"
+
+_KEYS = (
+    "SELECT s.epoch, d.subject, d.wrapped FROM key_state s, key_dek d WHERE d.class = ? AND d.subject IN ({})"
+)
+_BUCKETS = "SELECT s.epoch, s.root, b.number, b.wrapped FROM key_state s, key_bucket b WHERE b.number IN ({})"
+_TOGETHER = 500
+
+
+def _marks(values: Collection[object]) -> str:
+    return ", ".join("?" * len(values))
 
 
 _PUT_KEYS = Insert(store.key_dek)
@@ -264,6 +276,59 @@ class KeyRing:
     def unseal(self, subject: bytes, shred_class: str, aad: bytes, sealed: bytes) -> bytes:
         """Open what `seal` made; raises KeyGoneError or BrokenSealError."""
         return unseal(self._key(subject, shred_class).record(), sealed, aad)
+
+    def unseal_many(self, shred_class: str, sealed: Sequence[tuple[bytes, bytes, bytes]]) -> list[bytes]:
+        """Open many, each (subject, what it is bound to, sealed bytes), with one look at the epoch; raises as `unseal`."""
+        with self._lock:
+            held = self.warm(shred_class, {subject for subject, _, _ in sealed})
+            return [unseal(held[subject], one, aad) for subject, aad, one in sealed]
+
+    def warm(self, shred_class: str, subjects: Collection[bytes]) -> dict[bytes, AESGCM]:
+        """Give the ciphers of many subjects' records; those not at hand are read together. Raises KeyGoneError."""
+        now = self._clock.now().timestamp()
+        with self._lock:
+            self._drop_if_stale()
+            ciphers: dict[bytes, AESGCM] = {}
+            missing = []
+            for subject in subjects:
+                held = self._deks.get((subject, shred_class))
+                if held is not None and 0 <= now - held[0] < CACHE_SECONDS:
+                    ciphers[subject] = held[1].record()
+                else:
+                    missing.append(subject)
+            loaded = self._load_many(missing, shred_class) if len(missing) > 1 else {}
+            for subject in missing:
+                key = loaded.get(subject)
+                if key is None:
+                    ciphers[subject] = self._key(subject, shred_class).record()
+                    continue
+                ciphers[subject] = key.record()
+                self._deks[subject, shred_class] = (now, key)
+            while len(self._deks) > CACHE_SIZE:
+                self._deks.popitem(last=False)
+            return ciphers
+
+    def _load_many(self, subjects: Sequence[bytes], shred_class: str) -> dict[bytes, DataKey]:
+        """Read keys and their bucket keys together; what is not of one epoch is left to be read one by one."""
+        found: dict[bytes, DataKey] = {}
+        for at in range(0, len(subjects), _TOGETHER):
+            part = subjects[at : at + _TOGETHER]
+            numbers = {bucket_of(one, self._bucket_count) for one in part} - set(self._buckets)
+            rows = self._reader.rows(_KEYS.format(_marks(part)), (shred_class, *part))
+            buckets = self._reader.rows(_BUCKETS.format(_marks(numbers)), tuple(numbers)) if numbers else []
+            if {row[0] for row in (*rows, *buckets)} - {self._epoch}:
+                continue
+            for _, root, number, wrapped in buckets:
+                self._buckets[number] = AESGCM(self._root.unwrap(root, wrapped, bucket_aad(number, root)))
+            for _, subject, wrapped in rows:
+                bucket = self._buckets[bucket_of(subject, self._bucket_count)]
+                found[subject] = DataKey(unwrap(bucket, wrapped, dek_aad(self.tenant, subject, shred_class)))
+        return found
+
+    def carriers(self, tag: bytes) -> tuple[bytes, ...]:
+        """List the subjects that carry an index tag, in order of their numbers."""
+        with self._lock:
+            return tuple(subject for (subject,) in self._reader.rows(_CARRIERS, (tag,)))
 
     def _key(self, subject: bytes, shred_class: str) -> DataKey:
         key = self.data_key(subject, shred_class)

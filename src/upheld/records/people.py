@@ -121,10 +121,7 @@ class People:
     def find_all(self, kind: str, value: str, region: str | None = None) -> tuple[bytes, ...]:
         """List the subjects that carry an identifier."""
         tag = self.tag(kind, value, region)
-        if tag is None:
-            return ()
-        with self._ring.store.read() as tx:
-            return _carriers(tx, tag)
+        return () if tag is None else self._ring.carriers(tag)
 
     def find(self, kind: str, value: str, region: str | None = None) -> bytes | None:
         """Give the one subject that carries an identifier, or None; raises IdentifierSharedError for several."""
