@@ -18,15 +18,15 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from upheld.db import Clock, Ids, Insert, Store, retried, rows_among
 from upheld.records import store
-from upheld.records.cipher import DataKey, bound, seal, unseal
+from upheld.records.cipher import Binding, DataKey, seal, unseal
 from upheld.records.keyrows import KeyRows, bucket_aad, bucket_of, dek_aad, meta_aad, unwrap
 from upheld.records.model import CLASS_IDENTITY, RecordsError
 from upheld.records.root import RootError, RootProvider
 
 CACHE_SECONDS = 60.0
 CACHE_SIZE = 10_000
-EPOCH_SECONDS = 0.05
-"""How old the knowledge of the epoch may be where the engine does not tell that somebody wrote."""
+EPOCH_SECONDS = {"sqlite": 0.001, "postgresql": 0.05}
+"""How old the knowledge of the epoch may be; SQLite tells cheaply that somebody wrote, PostgreSQL does not."""
 
 _TRUNCATE_TRIES = 5
 _META_KEY = "SELECT s.root, m.wrapped FROM key_state s, key_meta m WHERE m.name = ?"
@@ -99,11 +99,13 @@ class KeyRing:
         self._bodies_about_nobody: dict[str, DataKey] = {}
         self._seen: int | None = -1
         self._looked = 0.0
+        self._glance = EPOCH_SECONDS[keys.dialect]
         self._epoch = -1
         with keys.write() as tx:
             self._rows.begin(tx, tenant, buckets)
             state = tx.execute(sa.select(store.key_state)).one()
         self.tenant: str = state.tenant
+        self._bodies = Binding(self.tenant, "ledger.body")
         self._root_id: str = state.root
         self._bucket_count: int = state.buckets
         self._reader = keys.hot()
@@ -154,16 +156,15 @@ class KeyRing:
     def _drop_if_stale(self) -> None:
         """Forget unwrapped keys when the epoch rose.
 
-        SQLite is asked first whether anybody wrote at all, which is cheap. PostgreSQL tells no such thing: there the
-        epoch is read again after 50 ms. Independently of it the state of a subject is read with every record.
+        Asked at most every millisecond on SQLite, which first tells whether anybody wrote at all, and every 50 ms on
+        PostgreSQL. Independently of it the state of a subject is read with every record.
         """
+        now = time.monotonic()
+        if now - self._looked < self._glance:
+            return
+        self._looked = now
         seen = self._reader.news()
-        if seen is None:
-            now = time.monotonic()
-            if now - self._looked < EPOCH_SECONDS:
-                return
-            self._looked = now
-        elif seen == self._seen:
+        if seen is not None and seen == self._seen:
             return
         self._know_epoch(*self._reader.rows("SELECT epoch, root FROM key_state")[0])
         self._seen = seen
@@ -344,10 +345,13 @@ class KeyRing:
         Makes the key of a shred class that is new to the subject; raises KeyGoneError for a subject without any
         key: an entry after an erasure names nobody.
         """
-        if subject is not None and self.data_key(subject, shred_class) is None:
+        key = self._nobody(shred_class) if subject is None else self.data_key(subject, shred_class)
+        if key is None and subject is not None:
             self._key(subject, CLASS_IDENTITY)
             self.ensure(subject, [shred_class])
-        key = self._nobody(shred_class) if subject is None else self._key(subject, shred_class)
+            key = self._key(subject, shred_class)
+        if key is None:
+            raise KeyGoneError
         cipher, salt, nonce = key.body(entry_id)
         return salt, cipher.encrypt(nonce, body, self._body_aad(entry_id, subject))
 
@@ -371,7 +375,7 @@ class KeyRing:
         return key
 
     def _body_aad(self, entry_id: bytes, subject: bytes | None) -> bytes:
-        return bound(self.tenant, subject or b"", entry_id, "ledger.body")
+        return self._bodies.of(subject or b"", entry_id)
 
     # destroying
 
