@@ -68,16 +68,22 @@ class Settings:
 
 
 def open_house(
-    data: Path, clock: Clock | None = None, ids: Ids | None = None, *, origin: str | None = None
+    data: Path,
+    clock: Clock | None = None,
+    ids: Ids | None = None,
+    *,
+    origin: str | None = None,
+    restoring: bool = False,
 ) -> House:
     """Open or begin a data folder with every room's listeners in place; close it at the end.
 
-    Erasures that a crash interrupted are finished first. Raises what `records.open_holdings` raises.
+    Erasures that a crash interrupted are finished first, unless a backup was just filled in, `restoring`: then the
+    caller carries out the journal first. Raises what `records.open_holdings` raises.
     """
     clock = clock or SystemClock()
     ids = ids or Ids(clock)
     law = load_law()
-    holdings = open_holdings(data, clock, ids, origin=origin)
+    holdings = open_holdings(data, clock, ids, origin=origin, restoring=restoring)
     key = holdings.ring.meta("instance")
     shelf = Shelf(holdings.data, law, clock)
     notices, once = Notices(derive(key, "notice"), clock, ids), Once(derive(key, "once"), clock)

@@ -36,6 +36,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "ledger": ("cli_rooms:ledger", "Verify and prove what happened."),
     "staff": ("cli_rooms:staff", "Manage who may read, and what they were trained for."),
     "keys": ("cli_rooms:keys", "Manage the keys of the store and of the API."),
+    "backup": ("cli_rooms:backup", "Write a backup of both stores and open it again."),
+    "restore": ("cli_rooms:restore", "Put a backup back; erased people stay erased."),
     "export": ("cli_check:export", "Write the register or the policy for other programs."),
     "schema": ("cli_check:schema", "Write JSON Schemas of the policy language for editors."),
     "completion": ("cli_check:completion", "Print the completion script of a shell."),

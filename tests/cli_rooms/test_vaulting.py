@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.cli_rooms.conftest import Desk
-from tests.support import LENA
+from tests.support import HANAKO, LENA
 
 
 def erased(desk: Desk) -> str:
@@ -38,3 +38,36 @@ def test_the_second_half_of_a_certificate_comes_with_the_change_of_the_root(desk
     now = desk.json("keys", "status")
     assert (now["root"], now["roots"], now["erasures_waiting"], now["backup_copies"]) == ("root-2", ["root-2"], 0, 2)
     desk.run("ledger", "verify")
+
+
+def test_a_backup_made_before_an_erasure_comes_back_without_the_person(desk: Desk) -> None:
+    """Through the commands alone: backup, erase, change the root, restore with the newest sealed keys, serve on."""
+    number = erased(desk)
+    clerk, sato = 1, desk.hire("SATO", "sales")
+    told = desk.collect("event", HANAKO.some("name", "email", "company"), country="JP")
+    old = desk.data.parent / "old"
+    made = desk.json("backup", "--out", str(old))
+    assert (made["ledger"]["origin"], made["journal"]["lines"]) == ("localhost/upheld/ledger/1", 1)
+    assert "journal, at least 1 line, and the root" in desk.run("backup", "--out", str(desk.data.parent / "two")).output
+    assert desk.refused("backup", "--out", str(old)) == "backup_there"
+    asked = desk.json("request", "new", "erasure", "--residence", "JP", "--email", HANAKO.email)["number"]
+    desk.run("request", "identify", asked, "--by", str(clerk))
+    desk.run("request", "approve", asked, "--by", str(clerk))
+    desk.clock.advance(hours=1)
+    desk.run("keys", "rotate")
+    here, desk.data = desk.data, desk.data.parent / "new"
+    away = ("restore", "--from", str(old), "--root", str(here / "root"))
+    assert desk.refused(*away) == "journal_gap"
+    away = (*away, "--journal", str(here / "journal"))
+    assert desk.refused(*away) == "root_gone"
+    back = desk.json(*away, "--keys", str(here / "copies" / "a"))
+    assert (back["journal_lines"], back["erased_again"], back["gap_accepted"]) == (3, 1, False)
+    assert back["ledger"] == "localhost/upheld/ledger/2"
+    gone = ("read", "--email", HANAKO.email, "--purpose", "analyse", "--by", str(sato))
+    assert desk.refused(*gone) == "not_found"
+    gone = ("read", "--subject", told["subject"], "--purpose", "analyse", "--by", str(sato))
+    assert desk.refused(*gone) == "not_found"
+    assert desk.json("request", "show", number)["state"] == "ready"
+    desk.collect("event", LENA.some("name", "email", "company"), country="DE")
+    desk.run("ledger", "verify")
+    assert desk.refused(*away) == "restore_there"

@@ -22,6 +22,8 @@ _PARTS = {
     "ledger": "proving",
     "staff": "people",
     "keys": "people",
+    "backup": "vaulting",
+    "restore": "vaulting",
 }
 
 

@@ -69,7 +69,7 @@ def house(data: Path, *, begin: bool = False) -> Iterator[House]:
 
     if not begin and not is_begun(data):
         raise CouldNotRunError(f"there is no data folder {data}; `upheld publish` begins one")
-    opened = open_house(data, _clock())
+    opened = open_house(data, clock_of())
     try:
         yield opened
     finally:
@@ -78,7 +78,8 @@ def house(data: Path, *, begin: bool = False) -> Iterator[House]:
         opened.close()
 
 
-def _clock() -> Clock | None:
+def clock_of() -> Clock | None:
+    """Give the clock that a test passed as the context's object; None for the host's."""
     found: Clock | None = click.get_current_context().obj
     return found
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from upheld.cli_rooms.common import data_option, format_option, house, say_json
+from upheld.cli_rooms.common import FOLDER, CouldNotRunError, data_option, format_option, house, say_json
 
 if TYPE_CHECKING:
     from upheld.records.rotation import KeysStatus
@@ -84,7 +84,88 @@ def rotate(by: int | None, data: Path, kind: str) -> None:
         say_json(told)
         return
     click.echo(f"{done.old} is destroyed, {done.new} in use, {done.copies} sealed copies of the keys verified")
-    click.echo(f"{before.waiting} erasures reach older backups from {_time(done.effective_at)}; {done.guarantee}")
+    click.echo(f"{before.waiting} erasures gone from older backups, from {_time(done.effective_at)}; {done.guarantee}")
+
+
+@click.command()
+@click.option("--out", type=FOLDER, required=True, help="A new folder for the backup.")
+@click.option("--by", type=int, help="Staff number in whose name it is done.")
+@data_option
+@format_option
+def backup(out: Path, by: int | None, data: Path, kind: str) -> None:
+    """Write both stores into a new folder, data first, then the keys, sealed; then open it again whole.
+
+    Root and erasure journal are in neither part: keep them apart, see the guide on backups.
+    """
+    from upheld.app import keeping_words
+    from upheld.records import make_backup
+
+    with house(data) as opened:
+        actor = f"staff:{by}" if by is not None else "svc:records"
+        try:
+            made = make_backup(opened.holdings, out, lambda: keeping_words(opened, actor))
+        except OSError as error:
+            raise CouldNotRunError(f"{out} cannot be written: {error.strerror}") from None
+    told = made.said()
+    if kind == "json":
+        say_json(told)
+        return
+    click.echo(f"data  {sum(made.counts.values())} rows, ledger {made.origin} of {made.size} entries")
+    click.echo(f"keys  sealed under {made.root}; they open until that root is changed")
+    click.echo(f"also  the journal, at least {_lines_said(made.journal)}, and the root: they are not in {out}")
+
+
+@click.command()
+@click.option("--from", "source", type=FOLDER, required=True, help="The folder of the backup.")
+@click.option("--keys", type=click.Path(path_type=Path), help="A newer sealed copy of the keys, or a folder of them.")
+@click.option("--root", type=FOLDER, help="Take the root from this folder, if it does not lie in the data folder yet.")
+@click.option("--journal", type=FOLDER, help="Take the erasure journal from this folder, if it does not lie there yet.")
+@click.option("--accept-gap", default="", metavar="REASON", help="Go on without the whole journal; the reason is recorded.")
+@click.option("--by", type=int, help="Staff number in whose name it is done.")
+@data_option
+@format_option
+def restore(
+    source: Path, keys: Path | None, root: Path | None, journal: Path | None, accept_gap: str, by: int | None,
+    data: Path, kind: str,
+) -> None:  # fmt: skip
+    """Put a backup into a new data folder, erase again everybody whom the journal names, and let the ledger go on.
+
+    The folder opens only after that. Its `stores.toml` may name empty databases of either engine.
+    """
+    from upheld.app import keeping_words, open_house
+    from upheld.cli_rooms.common import clock_of
+    from upheld.db import Ids, SystemClock
+    from upheld.records import fill, finish
+
+    if not source.is_dir():
+        raise CouldNotRunError(f"there is no folder {source}")
+    clock = clock_of() or SystemClock()
+    manifest = fill(
+        source, data, clock, Ids(clock), keys=keys, root=root, journal=journal, accept_gap=bool(accept_gap)
+    )
+    opened = open_house(data, clock, restoring=True)
+    try:
+        actor = f"staff:{by}" if by is not None else "svc:records"
+        done = finish(opened.holdings, data, manifest, keeping_words(opened, actor), accept_gap)
+    finally:
+        opened.close()
+    told = {
+        "rows": done.rows,
+        "journal_lines": done.lines,
+        "erased_again": done.replayed,
+        "ledger": done.origin,
+        "gap_accepted": done.gap,
+    }
+    if kind == "json":
+        say_json(told)
+        return
+    click.echo(f"restored {done.rows} rows as of {_time(manifest.made_at)}")
+    click.echo(f"journal  {_lines_said(done.lines)} followed, {done.replayed} people or classes erased again")
+    click.echo(f"ledger   goes on as {done.origin}")
+
+
+def _lines_said(count: int) -> str:
+    return "1 line" if count == 1 else f"{count} lines"
 
 
 def _time(moment: datetime | None) -> str:

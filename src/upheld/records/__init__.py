@@ -4,6 +4,8 @@ Two stores: `data` has sealed records under random subject numbers; `keys` has t
 """
 
 from upheld.records.assembly import Holdings, Places, PlacesError, is_begun, open_holdings, places_of
+from upheld.records.backup import BackupThereError, Manifest, make_backup
+from upheld.records.dump import BackupUnreadableError
 from upheld.records.erase import Erasing
 from upheld.records.index import identifier_kinds, normal_form
 from upheld.records.journal import Journal, JournalGapError, JournalLine
@@ -25,11 +27,22 @@ from upheld.records.model import (
     SubjectErasingError,
 )
 from upheld.records.people import Wanted
+from upheld.records.restore import (
+    Restored,
+    RestoreThereError,
+    RestoreUnfinishedError,
+    RootGoneError,
+    fill,
+    finish,
+)
 from upheld.records.root import Destroyed, FileRoot, RootError, RootProvider
+from upheld.records.rotation import KeysBackupError, KeysStatus, Rotation, RotationRunningError, Rotations
 from upheld.records.vault import Vault
 
 __all__ = [
     "CLASS_IDENTITY",
+    "BackupThereError",
+    "BackupUnreadableError",
     "Destroyed",
     "Due",
     "Erasing",
@@ -43,6 +56,9 @@ __all__ = [
     "JournalLine",
     "KeyGoneError",
     "KeyRing",
+    "KeysBackupError",
+    "KeysStatus",
+    "Manifest",
     "Places",
     "PlacesError",
     "Record",
@@ -50,16 +66,26 @@ __all__ = [
     "RecordUnknownError",
     "RecordsError",
     "Relation",
+    "RestoreThereError",
+    "RestoreUnfinishedError",
+    "Restored",
     "RootError",
+    "RootGoneError",
     "RootProvider",
+    "Rotation",
+    "RotationRunningError",
+    "Rotations",
     "Standing",
     "Subject",
     "SubjectErasedError",
     "SubjectErasingError",
     "Vault",
     "Wanted",
+    "fill",
+    "finish",
     "identifier_kinds",
     "is_begun",
+    "make_backup",
     "normal_form",
     "open_holdings",
     "places_of",

@@ -18,6 +18,7 @@ from upheld.records.journal import Journal, JournalGapError
 from upheld.records.keeping import keeping_of, root_of
 from upheld.records.keyring import KeyRing
 from upheld.records.model import RecordsError
+from upheld.records.restore import MARK, RestoreUnfinishedError
 from upheld.records.root import RootProvider
 from upheld.records.rotation import KeysBackupError, RotationRunningError, Rotations
 from upheld.records.vault import Vault
@@ -95,14 +96,18 @@ def open_holdings(
     *,
     origin: str | None = None,
     root: RootProvider | None = None,
+    restoring: bool = False,
 ) -> Holdings:
     """Open or begin the data folder; finish erasures and a change of the root that a crash interrupted.
 
     `origin` names the ledger when it is begun and is kept from then on. Below the folder lie `data/`, `keys/`,
     `root/` (unless another root provider is given) and two copies of the erasure journal with the ledger's newest
     checkpoint; `stores.toml` may put the two stores into PostgreSQL instead, `keeping.toml` the root and the sealed
-    copies of the keys elsewhere. Raises PlacesError, KeepingError, RootError, JournalGapError, StoreTooNewError.
+    copies of the keys elsewhere. Raises PlacesError, KeepingError, RootError, JournalGapError, StoreTooNewError,
+    RestoreUnfinishedError unless the caller is the one who is `restoring`: then nothing is finished here.
     """
+    if (folder / MARK).exists() and not restoring:
+        raise RestoreUnfinishedError
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     places = places_of(folder)
     data = Store(places.data, data_metadata)
@@ -110,17 +115,19 @@ def open_holdings(
     keeping = keeping_of(folder)
     ring = KeyRing(keys, root or root_of(keeping, folder, clock, ids), clock, ids)
     journal = Journal([folder / "journal" / name / "erasure.jsonl" for name in ("a", "b")])
-    _journal_reaches(data, journal)
+    if not restoring:
+        _journal_reaches(data, journal)
     with data.read() as tx:
         known = log_origin(tx)
     signer = Signer(known or origin or DEFAULT_ORIGIN, ring.meta("signing"))
     kept = KeptCheckpoint([folder / "journal" / name / "checkpoint.txt" for name in ("a", "b")])
     ledger = Ledger(data, signer, ring, clock, ids, kept)
     vault = Vault(data, ring, ledger, journal, clock, ids)
-    vault.resume_erasures()
     rotations = Rotations(ring, vault, ledger, journal, keeping.copies, folder / "root" / ".rotating", clock, ids)
-    with contextlib.suppress(KeysBackupError, RotationRunningError):  # told by the status; nothing is destroyed meanwhile
-        rotations.resume()
+    if not restoring:
+        vault.resume_erasures()
+        with contextlib.suppress(KeysBackupError, RotationRunningError):  # told by the status; nothing is destroyed
+            rotations.resume()
     return Holdings(data, ring, journal, ledger, vault, rotations)
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
@@ -21,6 +23,9 @@ from upheld.records.model import RecordsError
 FORM = "upheld-store/1"
 ROWS = 1000
 """How many rows are held in memory at once."""
+
+PIECE = 1 << 16
+"""How many bytes of a file are read at once."""
 
 _GZIP = 31
 _OWN = "schema_version"
@@ -197,6 +202,25 @@ def _count_on(tx: sa.Connection, table: sa.Table) -> None:
     sequence = tx.execute(sa.select(sa.func.pg_get_serial_sequence(table.name, column.name))).scalar()
     if sequence and highest:
         tx.execute(sa.select(sa.func.setval(sequence, highest)))
+
+
+def pieces_of(file: Path) -> Iterator[bytes]:
+    """Stream a file."""
+    with file.open("rb") as source:
+        while piece := source.read(PIECE):
+            yield piece
+
+
+def intact(file: Path, sha256: str) -> None:
+    """Raise BackupUnreadableError unless a file is there and has this hash."""
+    hashed = hashlib.sha256()
+    try:
+        for piece in pieces_of(file):
+            hashed.update(piece)
+    except OSError:
+        raise BackupUnreadableError from None
+    if hashed.hexdigest() != sha256:
+        raise BackupUnreadableError("A part of the backup was changed.")
 
 
 def moment(text: str) -> datetime:

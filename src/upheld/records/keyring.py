@@ -387,12 +387,14 @@ class KeyRing:
         suppressed: Collection[bytes] = (),
         *,
         unmet_since: int | None = None,
+        tidy: bool = True,
     ) -> bool:
         """Destroy keys of a subject (None: all, with the blind index) so that older copies of them open nothing later.
 
         One transaction: keys and index rows go, suppression tags come, the bucket key is replaced and its
         other keys are wrapped anew, the epoch rises. Doing it twice does no harm. With `unmet_since` (hours
         since 1970) nothing happens, and false is given, when a key of the subject was met later than that.
+        Without `tidy` the caller empties the log after the last of many.
         """
         hours = sa.select(sa.func.max(store.key_dek.c.hour)).where(store.key_dek.c.subject == subject)
         with self.store.write() as tx:
@@ -404,8 +406,25 @@ class KeyRing:
             self._deks.clear()
             self._buckets.clear()
             self._seen, self._looked = -1, 0.0
-        self.tidy()
+        if tidy:
+            self.tidy()
         return True
+
+    def holds(self, subject: bytes, classes: Collection[str] = ()) -> bool:
+        """Say whether a subject has a key of these shred classes, or any key or tag when none is named."""
+        dek, tag = store.key_dek, store.key_tag
+        keys = sa.select(dek.c.subject).where(dek.c.subject == subject)
+        keys = keys.where(dek.c.shred_class.in_(sorted(classes))) if classes else keys
+        with self.store.read() as tx:
+            tags = [] if classes else tx.execute(sa.select(tag.c.tag).where(tag.c.subject == subject).limit(1)).all()
+            return bool(tags) or tx.execute(keys.limit(1)).first() is not None
+
+    @retried
+    def suppress(self, tags: Collection[bytes]) -> None:
+        """Keep suppression tags that are not kept yet."""
+        if tags:
+            with self.store.write() as tx:
+                self._rows.suppress(tx, tags)
 
     @property
     def root(self) -> RootProvider:

@@ -119,7 +119,7 @@ class KeyRows:
         tx.execute(gone)
         if classes is None:
             tx.execute(sa.delete(tag).where(tag.c.subject == subject))
-        self._suppress(tx, suppressed)
+        self.suppress(tx, suppressed)
         self._replace_bucket(tx, subject)
         tx.execute(sa.update(store.key_state).values(epoch=store.key_state.c.epoch + 1))
 
@@ -127,7 +127,8 @@ class KeyRows:
         """Give the present hour since 1970."""
         return int(self.clock.now().timestamp() // 3600)
 
-    def _suppress(self, tx: sa.Connection, tags: Collection[bytes]) -> None:
+    def suppress(self, tx: sa.Connection, tags: Collection[bytes]) -> None:
+        """Keep suppression tags that are not kept yet."""
         table = store.key_suppressed
         for tag in tags:
             if tx.execute(sa.select(table.c.tag).where(table.c.tag == tag)).first() is None:

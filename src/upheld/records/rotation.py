@@ -172,11 +172,13 @@ class Rotations:
 
     def _begin(self, words: Mapping[str, str]) -> Rotation:
         """K1: make the next root, or take the one that was made before a crash; note what waits for the change."""
+        old, _ = self._ring.rooted()
         with self._data.read() as tx:
             going = self._open(tx)
-        if going is not None:
+        if going is not None and old in {going.old, going.new}:
             return going
-        old, _ = self._ring.rooted()
+        if going is not None:
+            self._drop(going)
         newer = self._newer()
         new = newer[-1] if newer else self._ring.root.create_next()
         crash_point("rotate.k1")
@@ -198,6 +200,15 @@ class Rotations:
         if going is None:
             raise RootError
         return going
+
+    @retried
+    def _drop(self, going: Rotation) -> None:
+        """Close a change that restored data tell of but the keys have left behind; its erasures wait for the next one."""
+        table = store.erasure
+        at = store.rotation.c.id == going.id
+        with self._data.write() as tx:
+            tx.execute(sa.update(store.rotation).where(at).values(finished_at=self._clock.now()))
+            tx.execute(sa.update(table).where(table.c.awaits == going.id).values(awaits=None))
 
     def _newer(self) -> list[str]:
         """List the roots made after the one in use."""

@@ -23,13 +23,12 @@ import pyrage
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from upheld.db import b64, lp, unb64
-from upheld.records.dump import BackupUnreadableError, dump, moment, rows_in, unpacked
+from upheld.records.dump import BackupUnreadableError, dump, intact, moment, pieces_of, rows_in, unpacked
 from upheld.records.keyring import KeyRing
 from upheld.records.keyrows import bucket_aad, bucket_of, dek_aad, meta_aad, unwrap
 from upheld.records.root import RootError, RootProvider, sync_folder
 
 FORM = "upheld-keys/1"
-PIECE = 1 << 16
 PREFIX = "keys-"
 
 
@@ -99,8 +98,8 @@ def copy_sealed(made: SealedKeys, folder: Path) -> SealedKeys:
     there = SealedKeys(
         folder / made.file.name, made.root, made.made_at, made.identity, made.sha256, made.counts, made.tenant, made.buckets
     )
-    with made.file.open("rb") as source, private(there.file) as out:
-        while piece := source.read(PIECE):
+    with private(there.file) as out:
+        for piece in pieces_of(made.file):
             out.write(piece)
     _write_note(there)
     return there
@@ -134,12 +133,7 @@ def opened(made: SealedKeys, root: RootProvider) -> Iterator[bytes]:
     """Stream the content of a sealed copy; raises RootError when its root is gone, BackupUnreadableError when it changed."""
     secret = root.unwrap(made.root, made.identity, _aad(made.file.stem, made.root))
     identity = pyrage.x25519.Identity.from_str(secret.decode("ascii"))
-    hashed = hashlib.sha256()
-    with made.file.open("rb") as source:
-        while piece := source.read(PIECE):
-            hashed.update(piece)
-    if hashed.hexdigest() != made.sha256:
-        raise BackupUnreadableError("A sealed copy of the keys was changed.")
+    intact(made.file, made.sha256)
     with made.file.open("rb") as source:
         yield from _decrypted(source, identity)
 

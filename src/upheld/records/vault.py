@@ -13,7 +13,6 @@ from upheld.db import Insert, canonical, crash_point, later, parse_canonical, ro
 from upheld.records import store
 from upheld.records.cipher import BrokenSealError, DataKey, bound, unseal
 from upheld.records.circumstances import Circumstances
-from upheld.records.erase import Erasing
 from upheld.records.model import (
     Record,
     RecordChangedError,
@@ -22,6 +21,7 @@ from upheld.records.model import (
     SubjectErasingError,
 )
 from upheld.records.people import Wanted
+from upheld.records.replay import Replaying
 from upheld.records.rows import read_record, stored
 
 _PUT_RECORD = Insert(store.record)
@@ -29,7 +29,7 @@ _LIVE = store.subject.c.state == "live"
 _OF_SUBJECT = store.subject.c.id == store.record.c.subject
 
 
-class Vault(Circumstances, Erasing):
+class Vault(Circumstances, Replaying):
     """What is held about people. Safe to share between threads; `tx` is a transaction of the data store.
 
     Clause: security.technical
