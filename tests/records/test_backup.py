@@ -309,7 +309,7 @@ def test_the_manifest_names_no_person(house, hanako):
     source = back_up(house)
     told = json.loads((source / "manifest.json").read_text("utf-8"))
     assert told["data"]["rows"]["record"] == 1
-    assert set(told) == {"format", "made_at", "schema", "data", "keys", "ledger", "journal"}
+    assert set(told) == {"format", "made_at", "schema", "data", "keys", "ledger", "journal", "check"}
     for path in source.iterdir():
         assert path.stat().st_mode & 0o077 == 0
         assert subject not in path.read_bytes()

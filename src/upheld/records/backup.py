@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from upheld.db import crash_point, retried
+from upheld.db import canonical, crash_point, retried
 from upheld.db.store import SCHEMA
 from upheld.records.dump import BackupUnreadableError, dump, intact, moment, pieces_of, rows_in, unpacked
 from upheld.records.model import RecordsError
@@ -98,7 +99,7 @@ def make_backup(holdings: Holdings, out: Path, words: Callable[[], Mapping[str, 
         last_line=lines[-1].hash() if lines else "",
     )
     with private(out / f".{MANIFEST}") as file:
-        file.write(json.dumps(made.said(), indent=1).encode() + b"\n")
+        file.write(json.dumps({**made.said(), "check": _sum(made.said())}, indent=1).encode() + b"\n")
     (out / f".{MANIFEST}").rename(out / MANIFEST)
     crash_point("backup.manifest")
     _tell(holdings, made, words())
@@ -133,6 +134,10 @@ def _look(folder: Path, sha256: str, counts: Mapping[str, int]) -> None:
         raise BackupUnreadableError
 
 
+def _sum(told: Mapping[str, Any]) -> str:
+    return hashlib.sha256(canonical(told)).hexdigest()
+
+
 def keys_of(folder: Path, manifest: Manifest) -> SealedKeys:
     """Give the sealed keys of a backup; raises BackupUnreadableError when they are not those of the manifest."""
     found = read_note(folder / KEYS)
@@ -145,7 +150,7 @@ def read_manifest(folder: Path) -> Manifest:
     """Read the manifest of a backup; raises BackupUnreadableError when the folder is no whole backup."""
     try:
         told = json.loads((folder / MANIFEST).read_bytes())
-        if told["format"] != FORM or told["schema"] != SCHEMA:
+        if told.pop("check") != _sum(told) or told["format"] != FORM or told["schema"] != SCHEMA:
             raise BackupUnreadableError
         return Manifest(
             made_at=moment(told["made_at"]),
