@@ -6,6 +6,7 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
+import upheld.app  # noqa: F401 - every room declares its tables
 from upheld.db import FixedClock, Ids, unb64
 from upheld.records import fill, finish, make_backup, open_holdings
 
