@@ -119,8 +119,7 @@ class Site:
         self.house = open_house(self.folder, self.clock, Ids(self.clock))
         if self.policy is not None:
             publish(self.house, self.policy)
-        settings = Settings(self.folder, self.clock)
-        self.app = create_app(settings, self.house)
+        self.app = create_app(self._settings(), self.house)
         listener = socket.socket()
         listener.bind(("127.0.0.1", 0))
         config = uvicorn.Config(self.app, log_level="warning", access_log=False, lifespan="on")
@@ -135,6 +134,10 @@ class Site:
         self.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
         self.http = httpx.Client(base_url=self.url, timeout=30)
         return self
+
+    def _settings(self) -> Settings:
+        """Give the settings of the application; a test of other settings has a site of its own."""
+        return Settings(self.folder or Path(), self.clock)
 
     def stop(self) -> None:
         """End the server and remove a folder of its own."""

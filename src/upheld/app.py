@@ -17,9 +17,13 @@ from litestar.params import JSONBody
 from upheld import app_ledger
 from upheld.amendment import note_effective
 from upheld.basis import actions as basis
+from upheld.basis import browsers
 from upheld.basis import web as basis_web
-from upheld.collection import importing
+from upheld.collection import Submission, collect, importing
 from upheld.collection import web as collection_web
+from upheld.cookies import actions as cookies
+from upheld.cookies import web as cookies_web
+from upheld.cookies.rules import browsing
 from upheld.db import Clock, Ids, SystemClock, UpheldError, Writer
 from upheld.ledger import LedgerError
 from upheld.notice import House, Notices, Once, Shelf
@@ -47,7 +51,7 @@ from upheld.web.wire import Closed
 
 log = logging.getLogger("upheld.app")
 
-WITH_PAGES = ("notice", "collection", "basis", "security", "rights")
+WITH_PAGES = ("notice", "collection", "cookies", "basis", "security", "rights")
 """Rooms with templates, words or styles of their own."""
 
 PLACING_SECONDS = 0.25
@@ -59,12 +63,16 @@ LOOKING_SECONDS = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """How one installation runs; `origin` names its ledger when it is begun."""
+    """How one installation runs; `origin` names its ledger when it is begun.
+
+    `area_header` is the header in which the site's own edge writes a visitor's country; none other is believed.
+    """
 
     data: Path
     clock: Clock = field(default_factory=SystemClock)
     ids: Ids | None = None
     origin: str | None = None
+    area_header: str | None = None
 
 
 def open_house(
@@ -101,7 +109,7 @@ def open_house(
         stirred=stirred,
         serving=serving_of(data),
     )
-    for listen in (importing.subscribe, basis.subscribe, retention.subscribe, rights.subscribe):
+    for listen in (cookies.subscribe, browsers.subscribe, importing.subscribe, basis.subscribe, retention.subscribe, rights.subscribe):
         listen(house)
     return house
 
@@ -114,6 +122,7 @@ def create_app(settings: Settings, house: House | None = None) -> Litestar:
     handlers = [
         *notice_web.routes(pages, home.shelf, home.law, home.clock),
         *collection_web.routes(home, pages, guard),
+        *cookies_web.routes(home, pages, settings.area_header, _views(home)),
         *basis_web.routes(home, pages, guard),
         *security_web.routes(home, pages),
         *transfers_web.routes(home),
@@ -129,6 +138,23 @@ def create_app(settings: Settings, house: House | None = None) -> Litestar:
         security=lambda: _security(home),
         lifespan=[_life(home)],
     )
+
+
+def _views(house: House) -> cookies_web.Take:
+    """Give what keeps a page view: a taking in the situation of visits, under the visitor's own id."""
+
+    def take(path: str, visitor: str, lang: str) -> None:
+        published = house.in_force()
+        situation = browsing(published.policy)
+        if situation is None:
+            raise Refusal("situation_unknown", "collection")
+        shown = house.notices.receipt(house.notices.snapshot_of(published, house.law, situation, lang))
+        known = {"browsing": [path], "cookie": visitor}
+        fields = {name: value for name, value in known.items() if name in situation.fields}
+        handed = Submission(fields, lang=lang, visitor=visitor)
+        collect(house, situation.id, handed, notice_receipt=shown)
+
+    return take
 
 
 def _frame(house: House) -> Frame:

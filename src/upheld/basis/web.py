@@ -11,6 +11,8 @@ from litestar.response import Redirect
 
 from upheld.basis import receipts
 from upheld.basis.actions import Stated, state_choice, withdraw
+from upheld.cookies import receipts as cookie_receipts
+from upheld.cookies.pages import show_receipt
 from upheld.db import unb64
 from upheld.notice import House
 from upheld.notice.guard import Guard
@@ -98,6 +100,8 @@ def _receipts(house: House, pages: Pages) -> list[Any]:
     @get("/consent/receipts/{number:str}", sync_to_thread=True)
     def receipt(request: AnyRequest, number: FromPath[str]) -> Response[Any]:
         """Show a receipt as a page, or as data with its proof; 202 while the proof is not there yet."""
+        if cookie_receipts.known(house, number):
+            return show_receipt(house, pages, request, number)
         lang = pages.language(request).lang
         view = receipts.find(house, number, lang)
         speak_for(request.scope, view.published.policy.label)

@@ -371,6 +371,7 @@ def _tag(key: str, part: Mapping[str, Any]) -> m.Tag:
         uk_exemption=part.get("uk_exemption"),
         opt_out=part.get("opt_out", False),
         cookies=part.get("cookies", ()),
+        consent_mode=part.get("consent_mode", ()),
     )
 
 

@@ -364,6 +364,7 @@ class Tag:
     uk_exemption: str | None
     opt_out: bool
     cookies: tuple[str, ...]
+    consent_mode: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ from upheld.web.words import words
 AnyRequest = Request[Any, Any, Any]
 LINKS = (
     ("privacy", "/privacy/{lang}"),
+    ("choices", "/consent/choices"),
     ("rights", "/rights"),
     ("contact", "/privacy/{lang}#contact"),
 )

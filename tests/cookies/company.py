@@ -1,0 +1,133 @@
+"""A company's own website for tests: pages behind the middleware, the banner on them, and strangers that listen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from upheld.cookies.csp import ChosenSources, may_run
+
+OURS = ("/consent", "/cookies", "/external-transmission", "/privacy", "/static", "/problems", "/.well-known", "/api", "/rights")
+HOST = "www.company.example"
+TAG_HOST = "munchkin.marketo.net"
+COUNTER_HOST = "counter.example.net"
+STRANGER = "cdn.stranger.example"
+PIXEL = bytes.fromhex("47494638396101000100800000000000ffffff21f90401000000002c00000000010001000002024401003b")
+
+TEXT = {
+    "en": {
+        "title": "Example Data", "lead": "We make data easy to move.", "body": "Write to us and we show you how it works.",
+        "name": "Your name", "send": "Send", "choices": "Cookie settings", "video": "A film about us", "next": "Next page",
+    },
+    "ja": {
+        "title": "例示データ", "lead": "データの移動を、もっと簡単に。", "body": "お問い合わせいただければ、仕組みをご説明します。",
+        "name": "お名前", "send": "送信する", "choices": "Cookieの設定", "video": "当社の紹介動画", "next": "次のページ",
+    },
+}  # fmt: skip
+
+PAGE = """<!doctype html>
+<html lang="{lang}"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{title}</title><link rel="stylesheet" href="/site.css">
+<script src="/consent/consent-mode.js"></script>
+<script src="/consent/banner.js" defer data-lang="{lang}"></script>
+{tags}</head>
+<body><a class="skip" href="#main">{lead}</a>
+<header><nav aria-label="{title}"><a href="/{lang}/more">{next}</a></nav></header>
+<main id="main" tabindex="-1"><h1>{title}</h1><p>{lead}</p><p>{body}</p>
+<iframe title="{video}" width="300" height="150" data-upheld="marketo_munchkin" data-src="http://munchkin.marketo.net/film.html"></iframe>
+{more}
+<form action="/{lang}/sent" method="get"><p><label for="name">{name}</label> <input id="name" name="name" autocomplete="name"></p>
+<p><button type="submit">{send}</button></p></form>
+{long}
+</main><footer><button type="button" data-upheld-open hidden>{choices}</button>
+<a id="last" href="/consent/choices?lang={lang}">{choices}</a></footer></body></html>"""
+CSS = """body{margin:0;font:17px/1.7 system-ui,sans-serif}header,main,footer{max-width:50rem;margin:auto;padding:1rem}
+a,button,input{min-height:44px;font:inherit}a{display:inline-block}.skip{padding:0 1rem}iframe{max-width:100%;border:0;background:#f2f2f2}"""
+
+
+@dataclass
+class Strangers:
+    """Every host that is not the company's; remembers what was asked of it."""
+
+    seen: list[str] = field(default_factory=list)
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Answer whatever is asked, and remember the host."""
+        if scope["type"] == "lifespan":
+            await _lifespan(receive, send)
+            return
+        host = next(value for name, value in scope["headers"] if name == b"host").decode().partition(":")[0]
+        self.seen.append(f"{host}{scope['path']}")
+        kinds = {".gif": (b"image/gif", PIXEL), ".js": (b"text/javascript", b"window.tagRan = true; document.cookie = '_mkto_trk=1; path=/';")}
+        kind, body = next((found for end, found in kinds.items() if scope["path"].endswith(end)), (b"text/html", b"<p>film</p>"))
+        await _answer(send, kind, body)
+
+
+@dataclass
+class Company:
+    """The company's website: its own pages behind the middleware, everything of ours beside them.
+
+    `page` writes a page of (scope, language); without the middleware (`guarded` false) tags stand in it for everybody.
+    """
+
+    ours: Any
+    house: Any
+    area_header: str | None
+    page: Any = None
+    guarded: bool = True
+    trusted_types: bool = False
+
+    def __post_init__(self) -> None:
+        own: Any = self._own
+        base = {"require-trusted-types-for": "'script'", "trusted-types": "'none'"} if self.trusted_types else {}
+        self._pages = ChosenSources(own, self.house, area_header=self.area_header, base=base) if self.guarded else own
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Serve ours under our addresses, the company's pages elsewhere."""
+        mine = scope["type"] == "lifespan" or scope["path"].startswith(OURS)
+        await (self.ours if mine else self._pages)(scope, receive, send)
+
+    async def _own(self, scope: Any, receive: Any, send: Any) -> None:
+        if scope["path"] == "/site.css":
+            await _answer(send, b"text/css", CSS.encode())
+            return
+        lang = "ja" if scope["path"].startswith("/ja") else "en"
+        html = (self.page or ordinary)(scope, lang)
+        await _answer(send, b"text/html; charset=utf-8", html.encode())
+
+
+def ordinary(scope: Any, lang: str) -> str:
+    """Write a page as a careful company does: tags only where they may run."""
+    tags = ""
+    if may_run(scope, "marketo_munchkin"):
+        tags += f'<script src="http://{TAG_HOST}/munchkin.js" async></script>'
+    if may_run(scope, "counter"):
+        tags += f'<script src="http://{COUNTER_HOST}/count.js" async></script>'
+    return draw(lang, tags)
+
+
+def careless(scope: Any, lang: str) -> str:
+    """Write a page as a company without a plan does: all tags at once, and only the header holds them."""
+    tags = f'<script src="http://{TAG_HOST}/munchkin.js" async></script>'
+    more = f'<img src="http://{TAG_HOST}/pixel.gif" alt=""><img src="http://{STRANGER}/p.gif" alt="">'
+    frame = f'<iframe title="x" src="http://{STRANGER}/frame.html"></iframe>'
+    return draw(lang, tags, more + frame)
+
+
+def draw(lang: str, tags: str, more: str = "") -> str:
+    """Fill the page."""
+    long = "".join(f'<p><a href="/{lang}/{n}">{TEXT[lang]["next"]} {n}</a></p>' for n in range(8))
+    return PAGE.format(lang=lang, tags=tags, more=more, long=long, **TEXT[lang])
+
+
+async def _answer(send: Any, kind: bytes, body: bytes) -> None:
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", kind)]})
+    await send({"type": "http.response.body", "body": body})
+
+
+async def _lifespan(receive: Any, send: Any) -> None:
+    while True:
+        message = await receive()
+        await send({"type": f"{message['type']}.complete"})
+        if message["type"] == "lifespan.shutdown":
+            return

@@ -1,0 +1,378 @@
+"""The banner on a company's site, in a real browser: what runs when, keyboard, prominence, sizes, languages."""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Callable, Iterator
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import ARGS, CHROMIUM, TAGS, sideways
+from tests.cookies.company import COUNTER_HOST, HOST, STRANGER, TAG_HOST, Company, Strangers, careless
+from tests.cookies.conftest import AREA, EdgeSite, with_counter
+from tests.support import Site, edit
+
+pytestmark = pytest.mark.browser
+URL = f"http://{HOST}"
+BANNER = ".upheld-banner"
+ALLOW, REFUSE, CHOOSE = (f"{BANNER} [data-upheld-do={name}]" for name in ("accept_all", "reject_all", "choose"))
+
+
+class World:
+    """A running company site, strangers that listen, and a browser for which their names lie on loopback."""
+
+    def __init__(self, site: Site, strangers: Strangers, browser: Any, company: Company) -> None:
+        self.site, self.strangers, self.browser, self.company = site, strangers, browser, company
+        self.contexts: list[Any] = []
+
+    def visit(self, country: str = "DE", *, gpc: bool = False, **options: Any) -> Any:
+        """Open a fresh browser in a country; gives a page that notes what the browser says."""
+        headers = ({AREA: country} if country else {}) | ({"Sec-GPC": "1"} if gpc else {})
+        context = self.browser.new_context(
+            extra_http_headers=headers, locale=options.pop("locale", "ja-JP"), timezone_id="Asia/Tokyo", **options
+        )
+        self.contexts.append(context)
+        if gpc:
+            context.add_init_script("Object.defineProperty(navigator, 'globalPrivacyControl', {value: true})")
+        page = context.new_page()
+        page.said = []
+        page.on("console", lambda one: page.said.append(one.text))
+        page.on("pageerror", lambda error: page.said.append(str(error)))
+        self.strangers.seen.clear()
+        return page
+
+    def close(self) -> None:
+        """Close every context a test opened."""
+        for context in self.contexts:
+            context.close()
+        self.contexts.clear()
+
+
+@pytest.fixture(scope="module")
+def running(serve: Callable[[Any], str], playwright: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """One site, one browser for all tests of this module; each test has contexts of its own."""
+    folder = with_counter(tmp_path_factory.mktemp("company") / "policy")
+    with EdgeSite(policy=folder) as site:
+        company, strangers = Company(site.app, site.house, AREA), Strangers()
+        # the site's own server holds the lifespan of our application; beside it the company's pages are served
+        ours, theirs = serve(_without_lifespan(company)), serve(strangers)
+        rules = ", ".join(
+            [f"MAP {HOST} {ours.removeprefix('http://')}"]
+            + [f"MAP {name} {theirs.removeprefix('http://')}" for name in (TAG_HOST, COUNTER_HOST, STRANGER)]
+        )
+        browser = playwright.chromium.launch(
+            executable_path=CHROMIUM, headless=True, args=[*ARGS, f"--host-resolver-rules={rules}"]
+        )
+        yield World(site, strangers, browser, company)
+        browser.close()
+
+
+@pytest.fixture
+def world(running: World) -> Iterator[World]:
+    """The running world, tidied up after each test."""
+    running.company.page, running.company.trusted_types, running.company.guarded = None, False, True
+    running.company.__post_init__()
+    yield running
+    running.close()
+
+
+def _without_lifespan(company: Company) -> Any:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "lifespan":
+            for _ in range(2):
+                message = await receive()
+                await send({"type": f"{message['type']}.complete"})
+            return
+        await company(scope, receive, send)
+
+    return app
+
+
+def ready(page: Any, path: str = "/en") -> Any:
+    """Open a page and wait until the banner has read its config."""
+    page.goto(URL + path)
+    page.wait_for_load_state("networkidle")
+    return page
+
+
+def chosen(page: Any, selector: str) -> None:
+    """Click, and wait until the server has the choice."""
+    with page.expect_response("**/consent/receipts") as told:
+        page.click(selector)
+    assert told.value.status == 201
+
+
+def csp_messages(page: Any) -> list[str]:
+    """Give what the browser said of a content policy or an error."""
+    return [text for text in page.said if "Content Security" in text or "Trusted" in text or "Error" in text]
+
+
+# what runs when
+
+
+@pytest.mark.parametrize("country", ["DE", "", "GB"])
+@pytest.mark.row("M21")
+def test_m21_before_a_choice_nothing_runs_in_the_eea_and_the_uk(world: World, country: str) -> None:
+    """From Germany, and where nothing is known: no request to another host, no cookie; in the UK only exempt statistics."""
+    page = ready(world.visit(country))
+    ready(page, "/en/more")
+    wanted = {f"{COUNTER_HOST}/count.js"} if country == "GB" else set()
+    assert set(world.strangers.seen) == wanted
+    assert {one["name"] for one in page.context.cookies()} <= ({"_mkto_trk"} if country == "GB" else set())
+    assert page.locator(BANNER).is_visible()
+    assert csp_messages(page) == []
+    assert page.evaluate("Object.keys(localStorage).length + Object.keys(sessionStorage).length") == 0
+
+
+@pytest.mark.row("M21")
+def test_m21_in_japan_what_links_nobody_runs_until_refused_with_one_click(world: World) -> None:
+    """From Japan the counter runs and the notice is seen; one click stops it, and it stays stopped."""
+    page = ready(world.visit("JP"))
+    assert set(world.strangers.seen) == {f"{COUNTER_HOST}/count.js"}
+    assert page.locator(BANNER).is_visible()
+    chosen(page, REFUSE)
+    page.wait_for_load_state("networkidle")
+    world.strangers.seen.clear()
+    for _ in range(2):
+        ready(page, "/en/more")
+    assert world.strangers.seen == []
+    assert page.locator(BANNER).count() == 0
+
+
+@pytest.mark.row("M24")
+def test_m24_with_the_signal_on_nothing_is_asked_and_no_tag_is_in_the_page(world: World) -> None:
+    """With GPC the tags are absent from HTML and network, a line says so, and an explicit choice is heard."""
+    page = ready(world.visit("JP", gpc=True))
+    assert page.locator(BANNER).count() == 0
+    assert "marketo.net/munchkin.js" not in page.content()
+    assert "count.js" not in page.content()
+    assert world.strangers.seen == []
+    assert page.context.cookies() == []
+    assert "Global Privacy Control" in page.locator(".upheld-line").inner_text()
+    page.goto(f"{URL}/consent/choices?lang=en")
+    with page.expect_navigation():
+        page.click("button[value=accept_all]")
+    ready(page)
+    assert {f"{TAG_HOST}/munchkin.js", f"{COUNTER_HOST}/count.js"} <= set(world.strangers.seen)
+
+
+def test_a_grant_lets_tags_run_from_the_next_page_and_a_withdrawal_stops_them(world: World) -> None:
+    """Allowing takes effect with the next page, frames included; withdrawing reloads, ends the tag's cookie and stops all."""
+    page = ready(world.visit("DE"))
+    chosen(page, ALLOW)
+    assert page.locator(f"{BANNER} [data-upheld-do=accept_all]").count() == 0
+    ready(page, "/en/more")
+    assert {f"{TAG_HOST}/munchkin.js", f"{TAG_HOST}/film.html", f"{COUNTER_HOST}/count.js"} <= set(world.strangers.seen)
+    assert "_mkto_trk" in {one["name"] for one in page.context.cookies()}
+    page.click("[data-upheld-open]")
+    with page.expect_navigation():
+        page.click(".upheld-dialog [data-upheld-do=reject_all]")
+    page.wait_for_load_state("networkidle")
+    assert "_mkto_trk" not in {one["name"] for one in page.context.cookies()}
+    world.strangers.seen.clear()
+    ready(page)
+    assert world.strangers.seen == []
+
+
+def test_the_header_stops_what_a_careless_page_carries(world: World) -> None:
+    """Scripts, pixels and frames of hosts that were not allowed reach nobody, even when the page asks for them."""
+    world.company.page = careless
+    page = ready(world.visit("DE"))
+    assert world.strangers.seen == []
+    chosen(page, ALLOW)
+    world.strangers.seen.clear()
+    ready(page)
+    assert {one.partition("/")[0] for one in world.strangers.seen} == {TAG_HOST}
+
+
+def test_consent_mode_is_denied_until_granted(world: World) -> None:
+    """Every signal begins denied; a grant updates its own, as an arguments object, and nothing is sent before."""
+    page = ready(world.visit("DE"))
+    first = page.evaluate("[...dataLayer[0]]")
+    assert first[:2] == ["consent", "default"]
+    assert (first[2]["analytics_storage"], first[2]["security_storage"]) == ("denied", "granted")
+    assert page.evaluate("Object.prototype.toString.call(dataLayer[0])") == "[object Arguments]"
+    chosen(page, ALLOW)
+    page.wait_for_function("[...dataLayer.at(-1)][1] === 'update' && [...dataLayer.at(-1)][2].analytics_storage === 'granted'")
+
+
+def test_it_works_under_trusted_types(world: World) -> None:
+    """Where a site allows no policy of Trusted Types at all, the banner shows, opens, saves and says nothing wrong."""
+    world.company.trusted_types = True
+    world.company.__post_init__()
+    page = ready(world.visit("DE"))
+    page.click(CHOOSE)
+    page.check("#upheld-analyse")
+    chosen(page, ".upheld-dialog [data-upheld-do=save]")
+    assert csp_messages(page) == []
+    ready(page, "/en/more")
+    assert [one for one in world.strangers.seen if one.startswith(COUNTER_HOST)] == [f"{COUNTER_HOST}/count.js"]
+
+
+def test_a_refusal_asks_no_more_a_typo_neither_a_new_recipient_does(world: World, tmp_path: Path) -> None:
+    """After refusing nothing is asked again, nor after another wording; only what was agreed decides."""
+    page = ready(world.visit("DE"))
+    chosen(page, REFUSE)
+    ready(page)
+    assert page.locator(BANNER).count() == 0
+    folder = with_counter(tmp_path / "next")
+    edit(folder, "00-policy.yaml", 'version: "1"', 'version: "2"')
+    edit(folder, "cookies.yaml", "{en: to count for us,", "{en: to do counting for us,")
+    world.site.publish(folder)
+    ready(page)
+    assert page.locator(BANNER).count() == 0
+
+
+# how it is met
+
+
+@pytest.mark.parametrize("lang", ["en", "ja"])
+@pytest.mark.parametrize("width", [320, 360, 1280])
+def test_it_is_accessible_and_shifts_nothing(world: World, lang: str, width: int) -> None:
+    """First and second layer pass axe, nothing scrolls sideways, no layout shifts, no button is broken or cut."""
+    from axe_playwright_python.sync_playwright import Axe
+
+    page = world.visit("DE", viewport={"width": width, "height": 800}, reduced_motion="reduce")
+    page.add_init_script(
+        "window.shifts = 0; new PerformanceObserver((list) => list.getEntries().forEach((one) => { window.shifts += one.value; }))"
+        ".observe({type: 'layout-shift', buffered: true})"
+    )
+    ready(page, f"/{lang}")
+    assert page.evaluate("window.shifts") == 0
+    assert sideways(page) == 0
+    report = Axe().run(page, options=TAGS)
+    assert report.violations_count == 0, report.generate_report()
+    cut = "(all) => all.filter((one) => one.scrollWidth > one.clientWidth || one.getClientRects().length !== 1 || one.offsetHeight > 60).map((one) => one.textContent)"
+    assert page.locator(f"{BANNER} button").evaluate_all(cut) == []
+    box = page.locator(BANNER).bounding_box()
+    assert box["y"] + box["height"] <= 800.5
+    page.click(CHOOSE)
+    report = Axe().run(page, options=TAGS)
+    assert report.violations_count == 0, report.generate_report()
+    assert page.locator(".upheld-dialog button").evaluate_all(cut) == []
+    assert csp_messages(page) == []
+
+
+@pytest.mark.parametrize("lang", ["en", "ja"])
+@pytest.mark.parametrize("width", [320, 1280])
+def test_allowing_and_refusing_are_equal(world: World, lang: str, width: int) -> None:
+    """All three buttons have the same box, colour, weight and size: nothing is easier to give than to refuse."""
+    page = ready(world.visit("DE", viewport={"width": width, "height": 800}), f"/{lang}")
+    look = """(one) => { const s = getComputedStyle(one), b = one.getBoundingClientRect();
+        return [b.width, b.height, s.color, s.backgroundColor, s.borderColor, s.borderWidth, s.fontSize, s.fontWeight, s.textDecorationLine, s.opacity].join('|'); }"""
+    looks = [page.locator(one).evaluate(look) for one in (ALLOW, REFUSE)]
+    assert looks[0] == looks[1]
+    page.click(CHOOSE)
+    inside = [page.locator(f".upheld-dialog [data-upheld-do={name}]").evaluate(look) for name in ("accept_all", "reject_all")]
+    assert inside[0] == inside[1]
+
+
+def test_the_keyboard_enters_passes_and_leaves_it(world: World) -> None:
+    """Tab meets the banner first, then the page; nothing focused is covered; Esc closes without a choice and gives the focus back."""
+    page = ready(world.visit("DE", viewport={"width": 900, "height": 600}))
+    here = """(() => { const one = document.activeElement, box = one.getBoundingClientRect(), over = document.querySelector('.upheld-banner');
+        const bar = over && over.getBoundingClientRect();
+        return { id: one.dataset.upheldDo || one.id || one.tagName, inside: !!one.closest('.upheld-banner'),
+                 covered: !!bar && !one.closest('.upheld-banner') && box.bottom > bar.top + 1 && box.top < bar.bottom,
+                 ring: getComputedStyle(one).outlineStyle !== 'none' }; })()"""
+    seen = []
+    for _ in range(40):
+        page.keyboard.press("Tab")
+        seen.append(page.evaluate(here))
+        if seen[-1]["id"] == "last":
+            break
+    assert [one["id"] for one in seen[:5]] == ["A", "A", "accept_all", "reject_all", "choose"]
+    assert all(one["inside"] and one["ring"] for one in seen[:5])
+    assert not any(one["inside"] for one in seen[5:])
+    assert seen[-1]["id"] == "last"
+    assert [one["id"] for one in seen if one["covered"]] == []
+    page.focus("#name")
+    page.focus(CHOOSE)
+    page.keyboard.press("Escape")
+    assert page.locator(BANNER).count() == 0
+    assert page.evaluate("document.activeElement.id") == "name"
+    assert page.context.cookies() == []
+
+
+def test_the_second_layer_opens_and_closes_by_keyboard(world: World) -> None:
+    """Enter opens it, Tab stays within, Esc closes it and leaves the focus on the button that opened it."""
+    page = ready(world.visit("DE"))
+    page.focus(CHOOSE)
+    page.keyboard.press("Enter")
+    assert page.evaluate("document.activeElement.closest('dialog') !== null")
+    reached = set()
+    for _ in range(12):
+        page.keyboard.press("Tab")
+        reached.add(page.evaluate("document.activeElement.dataset.upheldDo || document.activeElement.id"))
+    assert {"upheld-analyse", "upheld-announce", "save", "accept_all", "reject_all", "close"} <= reached
+    assert not page.is_checked("#upheld-analyse")
+    assert page.locator("#upheld-necessary").is_disabled()
+    page.keyboard.press("Escape")
+    assert page.locator(".upheld-dialog").count() == 0
+    assert page.evaluate("document.activeElement.dataset.upheldDo") == "choose"
+    assert page.locator(BANNER).is_visible()
+
+
+def test_every_purpose_tells_recipient_and_country_in_japanese(world: World) -> None:
+    """The second layer names who receives what and where for each purpose, before anything is chosen."""
+    page = ready(world.visit("JP"), "/ja")
+    page.click(CHOOSE)
+    text = page.locator(".upheld-dialog").inner_text()
+    for part in ("目的ごとに選ぶ", "Adobe Inc.", "アメリカ合衆国", "_mkto_trk", "送信する情報", "選択を保存"):
+        assert part in text
+
+
+def test_without_scripts_nothing_runs_and_the_plain_page_chooses(world: World) -> None:
+    """With scripts off no tag runs, and the plain page chooses and withdraws."""
+    page = world.visit("DE", java_script_enabled=False)
+    page.goto(f"{URL}/en")
+    assert page.locator(BANNER).count() == 0
+    page.click("#last")
+    page.check("#c-analyse")
+    page.click("button[value=custom]")
+    assert page.locator("#saved").is_visible()
+    page.goto(f"{URL}/en")
+    assert f"http://{COUNTER_HOST}/count.js" in page.content()
+    page.goto(f"{URL}/consent/choices?lang=en")
+    page.click(".withdraw")
+    page.goto(f"{URL}/en")
+    assert "count.js" not in page.content()
+
+
+def test_the_banner_is_small() -> None:
+    """Script and style together are at most 4 KB as sent."""
+    folder = resources.files("upheld.cookies").joinpath("static")
+    sizes = [len(gzip.compress(folder.joinpath(name).read_bytes(), 9, mtime=0)) for name in ("banner.js", "banner.css")]
+    assert sum(sizes) <= 4096
+
+
+# our own pages about it
+
+
+@pytest.mark.parametrize("lang", ["en", "ja"])
+@pytest.mark.parametrize("path", ["/consent/choices", "/cookies", "/external-transmission"])
+@pytest.mark.parametrize("width", [320, 1280])
+def test_the_pages_about_tags_are_accessible(world: World, check_page: Callable[..., None], path: str, lang: str, width: int) -> None:
+    """Each page passes axe under the strict policy in both languages, narrow and wide, and fetches nothing elsewhere."""
+    check_page(world.visit("DE"), f"{URL}{path}?lang={lang}", width)
+
+
+def test_the_two_buttons_of_the_plain_page_are_equal_and_the_history_is_accessible(world: World) -> None:
+    """Refuse all looks and measures as Allow all; after a choice the page with its history passes axe as well."""
+    from axe_playwright_python.sync_playwright import Axe
+
+    page = world.visit("DE")
+    page.goto(f"{URL}/consent/choices?lang=ja")
+    look = """(one) => { const s = getComputedStyle(one), b = one.getBoundingClientRect();
+        return [b.width, b.height, s.color, s.backgroundColor, s.borderColor, s.fontSize, s.fontWeight].join('|'); }"""
+    first, second = (page.locator(f"button[value={name}]").evaluate(look) for name in ("accept_all", "reject_all"))
+    assert first == second
+    page.click("button[value=accept_all]")
+    page.wait_for_selector("#saved")
+    assert Axe().run(page, options=TAGS).violations_count == 0
+    page.click("#saved a")
+    page.wait_for_selector("dl[data-receipt]")
+    assert Axe().run(page, options=TAGS).violations_count == 0

@@ -1,0 +1,460 @@
+"""Choices over HTTP: config, receipts, the plain form, the signal, page views; through the real server."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.cookies.conftest import Browsing, EdgeSite, with_counter
+from tests.support import REFERENCE, SATO, Site, add_evidence, copy_policy, edit
+from upheld.cookies.desk import COOKIE
+from upheld.db import unb64
+from upheld.ledger import verify_receipt
+
+Browse = Callable[..., Browsing]
+
+
+def refusal(answer: httpx.Response) -> tuple[int, str]:
+    """Give status and code of a refusal."""
+    return answer.status_code, str(answer.json()["code"])
+
+
+def move_recipient(folder: Path) -> Path:
+    """Let the counter's data go to another company, with the steps that the law asks for done."""
+    with_counter(folder)
+    edit(folder, "cookies.yaml", "    recipient: gcp\n", "    recipient: slack\n")
+    done = "done: [announce, contract, review, ask_consent], who: Head of the Corporate division, on: 2026-11-21"
+    add_evidence(folder, "v2", f"procedures:\n  - {{version: '2', class: new_recipient, at: cookies.counter, {done}}}\n")
+    return folder
+
+
+def reset(site: Site, folder: Path, version: str) -> None:
+    """Publish an edited folder under another version."""
+    edit(folder, "00-policy.yaml", 'version: "1"', f'version: "{version}"')
+    site.publish(folder)
+
+
+# what the banner is told
+
+
+@pytest.mark.parametrize(
+    ("country", "area", "mode", "running"),
+    [("DE", "EEA", "opt_in", []), ("GB", "GB", "opt_in", ["counter"]), ("JP", "JP", "opt_in", ["counter"]), ("", "unknown", "opt_in", [])],
+)
+@pytest.mark.row("M21")
+def test_m21_what_runs_before_a_choice_depends_on_where_the_edge_says_one_is(
+    browse: Browse, country: str, area: str, mode: str, running: list[str]
+) -> None:
+    """In the EEA and where nothing is known nothing runs; in Japan only what links nobody; no cookie is set by looking."""
+    browser = browse(country)
+    told = browser.config()
+    assert (told["area"], told["mode"], told["run"]) == (area, mode, running)
+    assert told["ask"] == ["analyse", "announce"]
+    assert browser.running() == running
+    assert browser.get("/consent/choices").status_code == 200
+    assert not browser.http.cookies
+
+
+def test_where_nothing_waits_the_banner_is_a_notice(tmp_path: Path) -> None:
+    """A policy whose only tag links nobody gives people in Japan a notice with a way out."""
+    folder = with_counter(tmp_path / "policy")
+    text = (folder / "cookies.yaml").read_text("utf-8")
+    head, _, tail = text.partition("  marketo_munchkin:\n")
+    (folder / "cookies.yaml").write_text(head + tail[tail.index("\n  counter:") :].lstrip("\n"), "utf-8")
+    with EdgeSite(policy=folder) as site:
+        browser = Browsing(site, "JP")
+        told = browser.config()
+        assert (told["mode"], told["run"]) == ("notice_opt_out", ["counter"])
+        assert "One click stops them" in told["text"]["lead"]
+        assert browser.choose("reject_all").json()["run"] == []
+        assert browser.running() == []
+
+
+def test_a_country_that_no_trusted_edge_wrote_is_not_believed(tmp_path: Path) -> None:
+    """Without the setting a visitor cannot make the rule milder by sending a header."""
+    with EdgeSite(policy=with_counter(tmp_path / "policy"), area_header=None) as site:
+        assert Browsing(site, "JP").config()["area"] == "unknown"
+        assert Browsing(site, "JP").running() == []
+
+
+def test_the_config_says_the_same_in_both_languages(browse: Browse) -> None:
+    """Purposes, tags, hosts and texts have the same shape in English and Japanese, and no text is missing."""
+
+    def shape(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {name: shape(one) for name, one in value.items()}
+        return [shape(one) for one in value] if isinstance(value, list) else type(value)
+
+    english, japanese = browse("DE", lang="en").config(), browse("DE", lang="ja").config()
+    assert shape(english) == shape(japanese)
+    assert english["fingerprint"] == japanese["fingerprint"]
+    assert all(japanese["text"].values())
+    assert japanese["text"]["allow"] == "すべて許可"
+    marketo = japanese["purposes"][1]["tags"][0]
+    assert (marketo["host"], marketo["where"], marketo["countries"]) == ("munchkin.marketo.net", "アメリカ合衆国", ["US"])
+
+
+def test_the_config_is_revalidated_and_private(browse: Browse) -> None:
+    """A browser asks again each time and is told that nothing changed; no shared cache keeps it."""
+    browser = browse("DE")
+    first = browser.get("/consent/config.en.json")
+    assert first.headers["cache-control"] == "private, no-cache"
+    assert {"cookie", "sec-gpc", "x-edge-country"} <= {one.strip().lower() for one in first.headers["vary"].split(",")}
+    again = browser.get("/consent/config.en.json", headers={"If-None-Match": first.headers["etag"]})
+    assert (again.status_code, again.content) == (304, b"")
+    assert browser.get("/consent/config.fr.json").status_code == 404
+    assert browser.get("/consent/other.js").status_code == 404
+
+
+# choosing
+
+
+def test_a_choice_is_kept_as_proof_without_address_or_browser(site: Site, browse: Browse) -> None:
+    """Allowing gives a receipt that verifies offline and names what was shown; nothing tells who or from where."""
+    browser = browse("DE")
+    answer = browser.choose("accept_all")
+    assert answer.status_code == 201
+    told = answer.json()
+    assert told["granted"] == ["analyse", "announce"]
+    assert set(told["run"]) == {"marketo_munchkin", "counter"}
+    assert (told["reload"], told["consent_mode"]) == (False, {"analytics_storage": "granted"})
+    cookie = answer.headers["set-cookie"]
+    assert all(part in cookie for part in (f"{COOKIE}=", "HttpOnly", "SameSite=lax", "Max-Age=15724800", "Path=/"))
+    site.house.settle()
+    data = browser.get(f"/consent/receipts/{told['receipt']}?as=data").json()
+    proven = verify_receipt(data["proof"], site.house.ledger.vkey)
+    assert proven.kind == "cookie.chosen"
+    assert proven.body["states"] == {"analyse": "granted", "announce": "granted"}
+    assert (proven.body["area"], proven.body["surface"], proven.body["gpc"]) == ("EEA", "banner", False)
+    whole = str(proven.body).lower()
+    assert "127.0.0.1" not in whole
+    assert "httpx" not in whole
+    page = browser.get(f"/consent/receipts/{told['receipt']}?lang=en")
+    assert page.status_code == 200
+    assert 'data-state="granted"' in page.text
+
+
+def test_the_same_choice_twice_has_one_receipt(browse: Browse) -> None:
+    """A click that is sent twice is written once."""
+    browser = browse("DE")
+    first = browser.choose("accept_all").json()["receipt"]
+    snapshot = browser.config()["snapshot"]
+    assert [browser.choose("accept_all", snapshot).json()["receipt"] for _ in range(2)] == [first, first]
+    assert len(browser.ledger("cookie.chosen")) == 1
+
+
+def test_only_purposes_that_changed_are_written(site: Site, browse: Browse) -> None:
+    """Saving one other box writes one statement; the earlier ones stay as they were."""
+    browser = browse("DE")
+    browser.choose("reject_all")
+    browser.choose("custom", purposes={"analyse": True, "announce": False})
+    assert [body["states"] for body in browser.ledger("cookie.chosen")] == [
+        {"analyse": "refused", "announce": "refused"},
+        {"analyse": "granted"},
+    ]
+    assert browser.running() == ["counter"]  # the other tag serves both purposes, and one of them is refused
+
+
+def test_a_withdrawal_stops_the_tags_and_their_cookies(browse: Browse) -> None:
+    """Withdrawing takes the tag out, asks for a reload and ends the site's own cookies of it, and no other."""
+    browser = browse("DE")
+    browser.choose("accept_all")
+    for name in ("_mkto_trk", "_count_1", "session"):
+        browser.http.cookies.set(name, "1", domain="127.0.0.1")
+    answer = browser.choose("withdraw")
+    assert (answer.json()["run"], answer.json()["reload"]) == ([], True)
+    ended = [one for one in answer.headers.get_list("set-cookie") if "Max-Age=0" in one]
+    assert sorted(one.split("=")[0] for one in ended) == ["_count_1", "_mkto_trk"]
+    assert browser.ledger("cookie.chosen")[-1]["states"] == {"analyse": "withdrawn", "announce": "withdrawn"}
+
+
+@pytest.mark.parametrize(
+    ("members", "status", "code"),
+    [
+        ({"snapshot": "nonsense"}, 400, "receipt_invalid"),
+        ({"purposes": {"provide": True}}, 422, "value_invalid"),
+        ({"purposes": {"nonsense": True}}, 422, "value_invalid"),
+        ({"action": "agree"}, 422, "value_invalid"),
+        ({"surface": "choices"}, 400, "receipt_invalid"),
+        ({"extra": 1}, 422, "member_unknown"),
+    ],
+)
+def test_a_choice_that_is_none_is_refused(browse: Browse, members: dict[str, Any], status: int, code: str) -> None:
+    """A forged snapshot, a purpose that was not offered, another action: refused, nothing written, no cookie."""
+    browser = browse("DE")
+    body = {"snapshot": browser.config()["snapshot"], "action": "custom", "purposes": {"analyse": True}, **members}
+    answer = browser.post("/consent/receipts", body)
+    assert refusal(answer) == (status, code)
+    assert browser.ledger("cookie.chosen") == []
+    assert not browser.http.cookies
+
+
+def test_another_site_cannot_choose_for_a_visitor(browse: Browse) -> None:
+    """A page elsewhere that posts through a person's browser is refused."""
+    browser = browse("DE")
+    body = {"snapshot": browser.config()["snapshot"], "action": "accept_all"}
+    for headers in ({"Sec_Fetch_Site": "cross-site"}, {"Origin": "https://elsewhere.example"}):
+        answer = browser.post("/consent/receipts", body, **headers)
+        assert refusal(answer) == (403, "cross_site")
+
+
+def test_a_cookie_that_was_changed_is_none(browse: Browse) -> None:
+    """Whoever edits the cookie has chosen nothing."""
+    browser = browse("DE")
+    browser.choose("reject_all")
+    token = browser.http.cookies[COOKIE]
+    for forged in (token[:-2] + "xx", "e30.e30", "", token.partition(".")[0]):
+        alone = browse("DE")
+        alone.http.cookies.set(COOKIE, forged, domain="127.0.0.1")
+        assert alone.config()["ask"] == ["analyse", "announce"]
+
+
+def test_a_choice_lasts_half_a_year(site: Site, browse: Browse) -> None:
+    """On the last day it counts, the day after people are asked again and nothing runs."""
+    browser = browse("DE")
+    browser.choose("accept_all")
+    token = browser.http.cookies[COOKIE]
+    browser.http.cookies.clear()
+    browser.http.headers["Cookie"] = f"{COOKIE}={token}"  # a browser drops it by itself; a thief would not
+    site.clock.advance(days=181)
+    assert set(browser.running()) == {"marketo_munchkin", "counter"}
+    site.clock.advance(days=1)
+    assert browser.running() == []
+    assert browser.config()["ask"] == ["analyse", "announce"]
+
+
+# asking again
+
+
+def test_a_corrected_typo_asks_nobody_again(site: Site, browse: Browse, tmp_path: Path) -> None:
+    """After a new version with other words the earlier choice holds, and a banner still open may be answered."""
+    browser = browse("DE")
+    browser.choose("accept_all")
+    late = browse("DE")
+    snapshot = late.config()["snapshot"]
+    folder = with_counter(tmp_path / "next")
+    edit(folder, "cookies.yaml", "{en: to count for us,", "{en: to do counting for us,")
+    reset(site, folder, "2")
+    assert site.house.in_force().version == "2"
+    assert (browser.config()["ask"], set(browser.running())) == ([], {"marketo_munchkin", "counter"})
+    assert late.choose("accept_all", snapshot).status_code == 201
+
+
+def test_a_new_recipient_asks_everybody_affected_and_says_why(site: Site, browse: Browse, tmp_path: Path) -> None:
+    """The purpose whose recipient changed is asked again, waits meanwhile, and the banner says what changed."""
+    browser = browse("DE")
+    browser.choose("accept_all")
+    late = browse("DE")
+    snapshot = late.config()["snapshot"]
+    folder = move_recipient(tmp_path / "next")
+    reset(site, folder, "2")
+    told = browser.config()
+    assert (told["ask"], told["reasked"]) == (["analyse"], ["analyse"])
+    assert "has changed" in told["text"]["lead"]
+    assert told["states"] == {"analyse": "none", "announce": "granted"}
+    assert browser.running() == []
+    assert "Changed since you chose" in browser.get("/consent/choices?lang=en").text
+    assert refusal(late.choose("accept_all", snapshot)) == (409, "notice_stale")
+    assert browser.choose("accept_all").json()["states"] == {"analyse": "granted", "announce": "granted"}
+    assert browser.ledger("cookie.chosen")[-1]["states"] == {"analyse": "granted"}
+
+
+# the signal
+
+
+@pytest.mark.row("M24")
+def test_m24_the_signal_is_an_objection_and_a_later_choice_wins(site: Site, browse: Browse) -> None:
+    """With GPC on nothing is asked, nothing runs, no refusal is invented; whoever then allows explicitly is heard."""
+    browser = browse("JP", gpc=True)
+    told = browser.config()
+    assert (told["signal"], told["ask"], told["run"]) == (True, [], [])
+    assert told["states"] == {"analyse": "objected", "announce": "objected"}
+    assert browser.running() == []
+    assert not browser.http.cookies
+    assert [(body["purpose"], body["source"]) for body in browser.ledger("objection.raised")] == [
+        ("analyse", "gpc"), ("announce", "gpc")
+    ]  # fmt: skip
+    assert browser.ledger("cookie.chosen") == []
+    assert "We saw your browser" in browser.get("/consent/choices?lang=en").text
+    browser.choose("accept_all")
+    assert set(browser.running()) == {"marketo_munchkin", "counter"}
+    assert len(browser.ledger("objection.raised")) == 2
+    assert browser.config()["ask"] == []
+
+
+def test_a_signal_of_nobody_is_written_once_an_hour(site: Site, browse: Browse) -> None:
+    """Browsers without an id cannot be told apart; their objection is noted once an hour."""
+    for _ in range(3):
+        browse("DE", gpc=True).config()
+    assert len(browse().ledger("cookie.signal")) == 1
+    site.clock.advance(hours=1)
+    browse("DE", gpc=True).config()
+    assert len(browse().ledger("cookie.signal")) == 2
+    assert len(browse().ledger("objection.raised")) == 4
+
+
+def test_the_signal_beats_an_earlier_grant_until_chosen_again(site: Site, browse: Browse) -> None:
+    """Who allowed first and turned GPC on later objects, once; a new choice made with GPC on counts again."""
+    browser = browse("DE")
+    browser.choose("accept_all")
+    browser.gpc = True
+    for _ in range(2):
+        assert browser.running() == []
+    objections = browser.ledger("objection.raised")
+    assert [body["purpose"] for body in objections] == ["analyse", "announce"]
+    subject = objections[0]["subject"]
+    with site.house.store.read() as tx:
+        assert {one.purpose: one.state for one in site.house.vault.standings_of(tx, unb64(subject))} == {
+            "analyse": "objected", "announce": "objected",
+        }  # fmt: skip
+    assert browser.choose("accept_all").json()["granted"] == ["analyse", "announce"]
+    assert set(browser.running()) == {"marketo_munchkin", "counter"}
+    with site.house.store.read() as tx:
+        assert site.house.vault.standing(tx, unb64(subject), "analyse").state == "given"  # type: ignore[union-attr]
+    assert len(browser.ledger("objection.raised")) == 2
+
+
+def test_a_refusal_made_with_the_signal_on_stays_when_it_is_off(browse: Browse) -> None:
+    """An explicit refusal needs no signal to stand."""
+    browser = browse("JP", gpc=True)
+    browser.choose("reject_all")
+    browser.gpc = False
+    assert browser.running() == []
+    assert browser.config()["states"] == {"analyse": "refused", "announce": "refused"}
+
+
+def test_gpc_json_says_true_only_where_the_signal_is_acted_on(browse: Browse, tmp_path: Path) -> None:
+    """A policy that ignores the signal says so to machines, and its tags run in spite of it."""
+    assert browse().get("/.well-known/gpc.json").json() == {"gpc": True, "lastUpdate": "2026-11-22"}
+    folder = copy_policy(tmp_path / "ignoring", REFERENCE)
+    edit(folder, "cookies.yaml", "gpc: honoured", "gpc: ignored")
+    with EdgeSite(policy=folder) as site:
+        browser = Browsing(site, "DE", gpc=True)
+        assert browser.get("/.well-known/gpc.json").json()["gpc"] is False
+        assert browser.config()["ask"] == ["analyse", "announce"]
+        assert browser.ledger("objection.raised") == []
+
+
+# the plain form
+
+
+def form(page: str) -> str:
+    """Give the snapshot hidden in the form."""
+    return page.partition('name="snapshot" value="')[2].partition('"')[0]
+
+
+def test_the_plain_form_does_all_that_the_banner_does(site: Site, browse: Browse) -> None:
+    """Without any script: choose one purpose, see it in the history, take it back with one click."""
+    browser = browse("DE")
+    page = browser.get("/consent/choices?lang=en").text
+    assert "Adobe Inc." in page
+    assert "United States" in page
+    assert "_mkto_trk" in page
+    assert "checked" not in page
+    sent = {"snapshot": form(page), "action": "custom", "purpose": "analyse"}
+    saved = browser.http.post("/consent/choices?lang=en", data=sent, headers=browser.headers, follow_redirects=True)
+    assert saved.status_code == 200
+    assert 'id="saved"' in saved.text
+    assert browser.running() == ["counter"]
+    assert saved.text.count('class="withdraw"') == 1
+    number = saved.text.partition('data-receipt="')[2].partition('"')[0]
+    taken = browser.http.post(
+        "/consent/choices/withdraw?lang=en", data={"snapshot": form(saved.text), "receipt": number}, headers=browser.headers,
+        follow_redirects=True,
+    )  # fmt: skip
+    assert taken.status_code == 200
+    assert browser.running() == []
+    assert 'class="withdraw"' not in taken.text
+    assert [body["states"] for body in browser.ledger("cookie.chosen")] == [
+        {"analyse": "granted", "announce": "refused"}, {"analyse": "withdrawn"},
+    ]  # fmt: skip
+    assert browser.ledger("cookie.chosen")[0]["surface"] == "choices"
+
+
+def test_a_stale_form_is_shown_again_and_changes_nothing(site: Site, browse: Browse, tmp_path: Path) -> None:
+    """Who saves after the recipients changed sees the page anew, with the reason."""
+    browser = browse("DE")
+    page = browser.get("/consent/choices?lang=en").text
+    folder = move_recipient(tmp_path / "next")
+    reset(site, folder, "2")
+    sent = {"snapshot": form(page), "action": "accept_all"}
+    answer = browser.http.post("/consent/choices?lang=en", data=sent, headers=browser.headers)
+    assert answer.status_code == 409
+    assert 'id="stale"' in answer.text
+    assert browser.ledger("cookie.chosen") == []
+
+
+def test_a_receipt_of_another_browser_cannot_be_withdrawn(browse: Browse) -> None:
+    """Knowing a receipt's number is not enough; only the browser that chose takes back."""
+    mine, other = browse("DE"), browse("DE")
+    number = mine.choose("accept_all").json()["receipt"]
+    other.choose("reject_all")
+    page = other.get("/consent/choices?lang=en").text
+    sent = {"snapshot": form(page), "receipt": number}
+    assert other.http.post("/consent/choices/withdraw", data=sent, headers=other.headers).status_code == 404
+    assert set(mine.running()) == {"marketo_munchkin", "counter"}
+
+
+# erasure and page views
+
+
+def views(browser: Browsing, path: str = "/products") -> httpx.Response:
+    """Send one page view."""
+    return browser.post("/consent/views", {"path": path})
+
+
+def subject_of(browser: Browsing) -> str:
+    """Give the number of the visitor behind a browser's last choice."""
+    return str(browser.ledger("cookie.chosen")[-1]["subject"])
+
+
+@pytest.mark.row("M22")
+def test_m22_page_views_are_kept_under_their_own_visitor(site: Site, browse: Browse) -> None:
+    """A page view of a visitor who allowed it is kept under browsing and read for analysing; queries are cut off."""
+    browser = browse("DE")
+    assert views(browser).json() == {"stored": False, "code": "consent_missing"}
+    browser.choose("custom", purposes={"analyse": True, "announce": False})
+    assert views(browser).json()["stored"] is False
+    browser.choose("accept_all")
+    before = site.counts()[0]
+    assert (views(browser, "/products?mail=hanako@example.co.jp#x").status_code, site.counts()[0]) == (201, before + 1)
+    subject = subject_of(browser)
+    told = site.read(SATO, subject, "analyse", "browsing")
+    assert told.status_code == 200, told.text
+    assert [one["fields"]["browsing"] for one in told.json()["records"]] == [["/products"]]
+    for path in ("products", "/" + "x" * 200, ""):
+        assert refusal(views(browser, path)) == (422, "value_invalid")
+
+
+def test_no_page_view_is_kept_after_a_withdrawal_or_under_the_signal(site: Site, browse: Browse) -> None:
+    """Withdrawing or turning the signal on ends the keeping with the next view."""
+    browser = browse("DE")
+    browser.choose("accept_all")
+    assert views(browser).status_code == 201
+    browser.gpc = True
+    before = site.counts()[0]
+    assert views(browser).json()["stored"] is False
+    browser.gpc = False
+    browser.choose("withdraw")
+    assert views(browser).json()["stored"] is False
+    assert site.counts()[0] == before
+
+
+def test_an_erased_visitor_leaves_no_statement_behind(site: Site, browse: Browse) -> None:
+    """After the erasure the browser's history is empty and its receipt is gone; the ledger's proof has no body."""
+    browser = browse("DE")
+    number = browser.choose("accept_all").json()["receipt"]
+    subject = subject_of(browser)
+    site.house.vault.erase(
+        unb64(subject), reason="request", clause="rights.erasure", policy_version="1", actor="svc:rights"
+    )
+    assert browser.get(f"/consent/receipts/{number}").status_code == 404
+    assert "data-receipt" not in browser.get("/consent/choices?lang=en").text
+    assert browser.choose("reject_all").status_code == 201
+    site.house.settle()
+    *_, last = site.house.ledger.entries_since(0, 4096, kinds=["cookie.chosen"])
+    assert last.subject not in {None, unb64(subject)}
