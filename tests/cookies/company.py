@@ -31,7 +31,7 @@ PAGE = """<!doctype html>
 <script src="/consent/consent-mode.js"></script>
 <script src="/consent/banner.js" defer data-lang="{lang}"></script>
 {tags}</head>
-<body><a class="skip" href="#main">{lead}</a>
+<body>
 <header><nav aria-label="{title}"><a href="/{lang}/more">{next}</a></nav></header>
 <main id="main" tabindex="-1"><h1>{title}</h1><p>{lead}</p><p>{body}</p>
 <iframe title="{video}" width="300" height="150" data-upheld="marketo_munchkin" data-src="http://munchkin.marketo.net/film.html"></iframe>
@@ -42,7 +42,7 @@ PAGE = """<!doctype html>
 </main><footer><button type="button" data-upheld-open hidden>{choices}</button>
 <a id="last" href="/consent/choices?lang={lang}">{choices}</a></footer></body></html>"""
 CSS = """body{margin:0;font:17px/1.7 system-ui,sans-serif}header,main,footer{max-width:50rem;margin:auto;padding:1rem}
-a,button,input{min-height:44px;font:inherit}a{display:inline-block}.skip{padding:0 1rem}iframe{max-width:100%;border:0;background:#f2f2f2}"""
+a,button,input{min-height:44px;font:inherit}a{display:inline-block}iframe{max-width:100%;border:0;background:#f2f2f2}"""
 
 
 @dataclass
