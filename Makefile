@@ -7,7 +7,7 @@ DATA   ?= data
 STORING := $(addprefix tests/,db records ledger notice collection basis security transfers retention rights amendment app cli_rooms journeys)
 export PYTHONDONTWRITEBYTECODE ?=
 
-.PHONY: run test check bench docs setup lint types imports unit postgres rows golden lock clean help
+.PHONY: run test check bench docs setup lint types imports unit postgres rows golden mutate lock clean help
 
 help:            ## what can be asked for
 	@grep -hE '^[a-z-]+: .*##|^[a-z-]+:  +##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -53,6 +53,9 @@ check: .stamps/test  ## the quick half of `make test`: no browser, no slow tests
 
 rows: .stamps/test   ## M01 to M98 with their tests and results
 	$(BIN)/python scripts/rows.py
+
+mutate: .stamps/test ## change rules and ledger one small step at a time; print what no test noticed
+	$(BIN)/python scripts/mutate.py $(MUTATE)
 
 golden: .stamps/test ## write the golden cases again from their changes
 	$(BIN)/python scripts/golden.py

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import threading
+import time
 from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
@@ -14,7 +15,7 @@ from typing import Any
 from litestar import Litestar, post
 from litestar.params import JSONBody
 
-from upheld import app_ledger
+from upheld import app_agree, app_ledger
 from upheld.amendment import note_effective
 from upheld.basis import actions as basis
 from upheld.basis import browsers
@@ -53,6 +54,9 @@ log = logging.getLogger("upheld.app")
 
 WITH_PAGES = ("notice", "collection", "cookies", "basis", "security", "rights")
 """Rooms with templates, words or styles of their own."""
+
+BEAT_SECONDS = 60.0
+"""How often a running server looks whether the ledger has its heartbeat of the day."""
 
 PLACING_SECONDS = 0.25
 """How long entries may gather before they are given positions; the promise is one second."""
@@ -109,7 +113,8 @@ def open_house(
         stirred=stirred,
         serving=serving_of(data),
     )
-    for listen in (cookies.subscribe, browsers.subscribe, importing.subscribe, basis.subscribe, retention.subscribe, rights.subscribe):
+    rooms = (cookies, browsers, importing, basis, retention, rights)
+    for listen in (*(room.subscribe for room in rooms), app_agree.listen):
         listen(house)
     return house
 
@@ -186,6 +191,7 @@ class Placer:
         """Watch a house; `seconds` is how long entries may gather."""
         self._house = house
         self._seconds = seconds
+        self._beat = time.monotonic() + BEAT_SECONDS
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, name="upheld-placer", daemon=True)
 
@@ -203,7 +209,7 @@ class Placer:
 
     def _run(self) -> None:
         while not self._ended.is_set():
-            stirred = self._house.stirred.wait(timeout=60)
+            stirred = self._house.stirred.wait(timeout=BEAT_SECONDS)
             self._ended.wait(self._seconds)
             self._house.stirred.clear()
             if stirred or not self._ended.is_set():
@@ -213,6 +219,9 @@ class Placer:
         """Place what waits; what cannot be placed stays pending and is told by `/readyz`."""
         try:
             note_effective(self._house)
+            if time.monotonic() >= self._beat:
+                self._beat = time.monotonic() + BEAT_SECONDS
+                app_ledger.heartbeat(self._house)
             self._house.settle()
         except LedgerError as error:
             log.error("the ledger gave out no positions: %s", error.diagnostic.code)  # noqa: TRY400 - no traceback: see web.answers

@@ -28,6 +28,15 @@ def routes(house: House) -> list[Any]:
     return [_checkpoint(house), _proof(house), *_consistency(house), _receipt(house)]
 
 
+def heartbeat(house: House) -> bool:
+    """Write today's heartbeat of the ledger if it has none yet and a policy is in force; gives whether it did.
+
+    Clause: security.technical
+    """
+    published = house.shelf.in_force()
+    return published is not None and house.ledger.heartbeat(policy_version=published.policy.version) is not None
+
+
 def _checkpoint(house: House) -> Any:
     @get("/api/v1/ledger/checkpoint", media_type="text/plain", sync_to_thread=True)
     def checkpoint() -> Response[str]:

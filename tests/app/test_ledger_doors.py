@@ -16,6 +16,7 @@ import httpx
 import pytest
 
 from tests.support import HANAKO, LENA, ROOT, Site
+from upheld import app, app_ledger
 from upheld.db import unb64
 from upheld.ledger import open_note
 from upheld.ledger.tree import verify_consistency
@@ -150,3 +151,41 @@ def test_forty_lines_without_us_check_a_receipt(site: Site, receipt: dict[str, A
     assert told({**receipt, "checkpoint": later["checkpoint"]}, key)[0] == 1
     stranger = "example.com/other+" + key.split("+", 1)[1]
     assert told(receipt, stranger)[1] == "bad: the checkpoint is of another log"
+
+
+def test_a_server_writes_one_heartbeat_a_day(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A day on which nothing happens has its entry too, one, and none before a policy is in force."""
+    monkeypatch.setattr(app, "BEAT_SECONDS", 0.05)
+
+    def beats(site: Site) -> int:
+        return len(site.house.ledger.entries_since(0, 1000, kinds=["ledger.heartbeat"]))
+
+    with Site(policy=None) as empty:
+        assert app_ledger.heartbeat(empty.house) is False
+    with Site() as site:
+        for days in (1, 2, 3):
+            until = time.monotonic() + 20
+            while beats(site) < days and time.monotonic() < until:
+                time.sleep(0.05)
+            assert beats(site) == days
+            assert app_ledger.heartbeat(site.house) is False
+            site.clock.advance(days=1)
+        assert site.house.ledger.verify() == []
+
+
+def test_a_server_whose_ledger_contradicts_itself_keeps_entries_and_says_so(tmp_path: Path) -> None:
+    """Damage found at the start: what is handed in is kept and answered, nothing is signed, `/readyz` is 503."""
+    with Site(folder=tmp_path) as site:
+        site.collect(HANAKO, "event")
+        site.house.settle()
+        signed = site.house.ledger.checkpoint().size
+        with site.house.store.write() as tx:
+            tx.exec_driver_sql("UPDATE ledger_head SET size = size - 1")
+    with Site(folder=tmp_path, policy=None) as site:
+        ready = site.http.get("/readyz")
+        assert (ready.status_code, ready.json()["parts"]["ledger"]) == (503, False)
+        number = site.collect(LENA, "event")["receipt"]
+        time.sleep(3 * app.PLACING_SECONDS)
+        assert site.http.get(f"/api/v1/ledger/receipts/{number}").status_code == 202
+        assert site.house.ledger.checkpoint().size == signed
+        assert site.house.ledger.health().pending

@@ -10,7 +10,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from upheld.db import Clock, Ids, Store, b64, canonical, crash_point, later, retried
+from upheld.db import Clock, Ids, Store, b64, canonical, crash_point, later, retried, uuid7_time
 from upheld.ledger import store
 from upheld.ledger.kept import KeptCheckpoint
 from upheld.ledger.model import (
@@ -262,6 +262,20 @@ class Ledger(Reading):
             self._epoch, self._stopped, self._checked = head.epoch + 1, None, True
             self._sign()
         return entry_id
+
+    @retried
+    def heartbeat(self, *, policy_version: str, clause: str = "security.technical") -> EntryId | None:
+        """Write today's (UTC) `ledger.heartbeat` unless there is one; so a day on which nothing happened shows as well.
+
+        A log that was cut off ends with another day than today's, which whoever fetches a checkpoint can see.
+        """
+        with self._store.write() as tx:
+            head = self._locked_head(tx)
+            last = store.newest_of(tx, kind_of("ledger.heartbeat"))
+            if last is not None and uuid7_time(last).date() >= self._clock.now().date():
+                return None
+            beat = NewEntry("ledger.heartbeat", clause, policy_version, "svc:ledger", {"size": head.size})
+            return self.append_many(tx, [beat])[0]
 
     def checkpoint(self) -> Checkpoint:
         """Give the newest signed checkpoint; signs the empty log if nothing was ever signed."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import sqlalchemy as sa
 
-from upheld.db import Store, b64, parse_canonical
+from upheld.db import Store, UpheldError, b64, parse_canonical
 from upheld.ledger import audit, store
 from upheld.ledger.kept import KeptCheckpoint
 from upheld.ledger.model import (
@@ -26,6 +26,7 @@ from upheld.ledger.rules import leaf_bytes
 from upheld.ledger.tree import TileTree
 from upheld.ledger.vocabulary import kind_of
 
+_STEP = 1024
 Check = Callable[[sa.Connection, int], Iterable[LedgerFinding]]
 
 
@@ -87,6 +88,27 @@ class Reading:
         if not opened:
             raise BodyErasedError
         return opened
+
+    def told(
+        self, kinds: Collection[str], since: int = 0, *, tx: sa.Connection
+    ) -> Iterator[tuple[Entry, dict[str, Any]]]:
+        """Stream entries of some kinds with their bodies, as far as these open; those without a position come last."""
+        wanted, n = [kind_of(kind) for kind in kinds], since
+        while rows := store.whole_since(tx, n, _STEP, wanted):
+            yield from self._opened(rows)
+            n = rows[-1].n + 1
+        yield from self._opened([row for row in store.raw_pending(tx) if row.kind in {one.number for one in wanted}])
+
+    def _opened(self, rows: Iterable[store.AnyRow]) -> Iterator[tuple[Entry, dict[str, Any]]]:
+        for row in rows:
+            if row.sealed is None:
+                continue
+            try:
+                opened = self._sealer.open_body(row.id, row.subject, row.shred_class, row.sealed)
+                if opened is not None:
+                    yield store.read_entry(row), parse_canonical(opened[1])
+            except (ValueError, UpheldError):  # what cannot be read is found by the check of the ledger itself
+                continue
 
     def health(self) -> LedgerHealth:
         """Say how the ledger stands, for the readiness page."""

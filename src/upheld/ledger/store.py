@@ -137,6 +137,13 @@ def raw_since(tx: sa.Connection, n: int, limit: int) -> list[AnyRow]:
     return list(tx.execute(_whole.where(entry.c.n >= n).order_by(entry.c.n).limit(limit)))
 
 
+def whole_since(tx: sa.Connection, n: int, limit: int, kinds: Collection[Kind]) -> list[AnyRow]:
+    """List stored rows of some kinds from position `n` on with their sealed bodies."""
+    numbers = [kind.number for kind in kinds]
+    query = _whole.where(entry.c.n >= n, entry.c.kind.in_(numbers)).order_by(entry.c.n).limit(limit)
+    return list(tx.execute(query))
+
+
 def raw_pending(tx: sa.Connection) -> list[AnyRow]:
     """List stored rows without a position with their sealed bodies."""
     return list(tx.execute(_whole.where(entry.c.n.is_(None)).order_by(entry.c.id)))
@@ -152,6 +159,13 @@ def count_of(tx: sa.Connection, kind: Kind, below: int) -> int:
     """Count the entries of a kind at positions below one."""
     query = sa.select(sa.func.count()).select_from(entry).where(entry.c.kind == kind.number, entry.c.n < below)
     return int(tx.execute(query).scalar_one())
+
+
+def newest_of(tx: sa.Connection, kind: Kind) -> bytes | None:
+    """Give the id of the newest entry of a kind, read backwards from the end."""
+    query = sa.select(entry.c.id).where(entry.c.kind == kind.number).order_by(entry.c.id.desc()).limit(1)
+    found: bytes | None = tx.execute(query).scalar()
+    return found
 
 
 def of_subject(tx: sa.Connection, subject: bytes) -> list[Entry]:
