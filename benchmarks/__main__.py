@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from benchmarks import compile as compiling
-from benchmarks import footprint, gate, tamper
+from benchmarks import footprint, gate, serving, tamper
 from benchmarks.gdpr import run as gdpr
 from benchmarks.harness import probes
 from benchmarks.page import write_page
@@ -22,9 +22,19 @@ MEASURES: dict[str, Callable[..., Goal]] = {
     "G2": partial(gdpr.measure, "G2"),
     "G4": gate.measure,
     "G5": compiling.measure,
+    "G6": serving.consents,
+    "V4": serving.rates,
     "G8": tamper.measure,
     "G10": gdpr.space,
 }
+
+NOT_MEASURED = {
+    "G3": "the stores of a million records take longer to load than this run may; by-person reads, pages and erasures wait for it",
+    "G7": "the floor is there (COPY, executemany), the comparison with the bulk gate is not yet",
+    "G9": "sweeps of a million due rows wait for the batched sweep",
+    "G11": "open-loop load at a share of the peak needs a host that nobody else uses",
+}
+"""Goals that no figure is given for, and why."""
 
 
 def main() -> None:
@@ -36,6 +46,8 @@ def main() -> None:
     told = asked.parse_args()
     before = probes()
     goals = [_measured(name, quick=not told.full) for name in told.goals or MEASURES]
+    if not told.goals:
+        goals = sorted((*goals, *(Goal(name, why=why) for name, why in NOT_MEASURED.items())), key=_place)
     weighed = {} if told.goals else footprint.measure()
     suite = "full" if told.full else "smoke"
     record = run_record(suite, goals, [before, probes()], footprint=weighed)
@@ -45,6 +57,10 @@ def main() -> None:
     print(f"kept in {keep(record, Path(__file__).parent / 'results', _commit()).relative_to(ROOT)}")
     if told.page:
         print(write_page(record, ROOT / "docs" / "benchmarks.md"))
+
+
+def _place(goal: Goal) -> tuple[str, int]:
+    return goal.id[0], int(goal.id[1:])
 
 
 def _measured(name: str, *, quick: bool) -> Goal:

