@@ -14,7 +14,7 @@ script makes the folder from them and runs the command. To add a case, write a n
 `change FILE` replaces lines (` ` stays, `-` goes, `+` comes; they stand once in the file), `new FILE` adds a file,
 `remove FILE` drops one. `(escapes)` after a name reads `\\u202e` in its lines as that character. Further lines of the
 head: `against FOLDER` is the version in force, `also CODE why` a second code that cannot be kept out,
-`crawled HOST` a host that the live pages called, `printed FORMAT` how findings are printed.
+`crawled HOST`, `kept NAME`, `early TAG` what the live pages called, kept and ran unasked, `printed FORMAT` how findings are printed.
 """
 
 from __future__ import annotations
@@ -63,6 +63,8 @@ class Case:
     against: str | None = None
     also: dict[str, str] = field(default_factory=dict)
     crawled: list[str] = field(default_factory=list)
+    kept: list[str] = field(default_factory=list)
+    early: list[str] = field(default_factory=list)
     changes: list[Change] = field(default_factory=list)
     printed: str = ""
     head: str = ""
@@ -80,11 +82,17 @@ class Case:
         return folder.relative_to(ROOT).as_posix()
 
     @property
+    def seen(self) -> dict[str, tuple[str, ...]]:
+        """Give what a crawl saw, empty for a case without one."""
+        told = {"hosts": tuple(self.crawled), "kept": tuple(self.kept), "early": tuple(self.early)}
+        return {name: values for name, values in told.items() if values}
+
+    @property
     def command(self) -> str:
         """Give the command line, or the call where the command has no word for it."""
-        if self.crawled:
-            hosts = ", ".join(repr(host) for host in self.crawled)
-            return f"compile_policy({self.policy!r}, law, {AS_OF}, hosts=[{hosts}])"
+        if seen := self.seen:
+            told = ", ".join(f"{name}={values!r}" for name, values in seen.items())
+            return f"compile_policy({self.policy!r}, law, {AS_OF}, live=Live({told}))"
         against = f"--against {self.against} " if self.against else ""
         printed = f"--format {self.printed} " if self.printed else ""
         return f"upheld check --as-of {AS_OF} {against}{printed}{self.policy}"
@@ -127,6 +135,8 @@ def _word(case: Case, word: str, rest: str) -> None:
         case.printed = rest
     elif word == "crawled":
         case.crawled.append(rest)
+    elif word in {"kept", "early"}:
+        getattr(case, word).append(rest)
     else:
         raise ValueError(f"{case.folder.name}: no such line: {word} {rest}")
 
@@ -164,7 +174,7 @@ def written(case: Case) -> dict[str, bytes]:
 
 def run(case: Case) -> str:
     """Run the command of a case from the root of the repository; gives the command, what it printed, its exit code."""
-    printed, code = _crawl(case) if case.crawled else _command(case)
+    printed, code = _crawl(case) if case.seen else _command(case)
     return f"$ {case.command}\n{printed.rstrip()}\nexit {code}\n"
 
 
@@ -185,13 +195,14 @@ def _command(case: Case) -> tuple[str, int]:
 
 
 def _crawl(case: Case) -> tuple[str, int]:
-    """Compile with the hosts that a crawl saw, and print as the command does."""
+    """Compile with what a crawl saw, and print as the command does."""
+    from upheld.policy.check.context import Live
     from upheld.policy.compile import compile_policy
     from upheld.policy.law import load_law
     from upheld.policy.report import Report, Style, closing, render
 
-    hosts = tuple(("/", host) for host in case.crawled)
-    outcome = compile_policy(ROOT / case.policy, load_law(), date.fromisoformat(AS_OF), hosts=hosts)
+    live = Live(**case.seen)
+    outcome = compile_policy(ROOT / case.policy, load_law(), date.fromisoformat(AS_OF), live=live)
     report = Report(
         outcome.draft, outcome.findings, outcome.accepted, outcome.texts, date.fromisoformat(AS_OF), case.policy
     )

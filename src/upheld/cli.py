@@ -31,6 +31,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "tasks": ("cli_rooms:tasks", "Do what waits for a person: texts to review, people to tell."),
     "plan": ("cli_rooms:plan", "Show what would be erased or changed, and keep it as a plan."),
     "apply": ("cli_rooms:apply", "Carry out a plan, exactly as it was shown."),
+    "cookies": ("cli_scan:cookies", "Compare a live site with the list of tags."),
     "relation": ("cli_rooms:relation", "Tell that a contract, an account or an application ended."),
     "request": ("cli_rooms:request", "Handle requests of people: new, list, show, deliver, verify."),
     "ledger": ("cli_rooms:ledger", "Verify and prove what happened."),

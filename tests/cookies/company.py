@@ -114,6 +114,19 @@ def careless(scope: Any, lang: str) -> str:
     return draw(lang, tags, more + frame)
 
 
+MAILER = "pixel.mailer.example"
+
+
+def noncompliant(scope: Any, lang: str) -> str:
+    """Write the pages of a site that does everything wrong: each planted problem stands once."""
+    if scope["path"] == "/en/mail":
+        return f'<!doctype html><html lang="en"><title>Mail</title><h1>Preview</h1><img src="http://{MAILER}/open.gif" alt=""></html>'
+    tags = f'<script src="http://{TAG_HOST}/munchkin.js"></script>'
+    tags += "<script>document.cookie = 'tracking=1; path=/'; localStorage.setItem('visitor_id', '42');</script>"
+    more = f'<img src="http://{STRANGER}/p.gif" alt=""><a href="/en/mail">mail</a>'
+    return draw(lang, tags, more)
+
+
 def draw(lang: str, tags: str, more: str = "") -> str:
     """Fill the page."""
     long = "".join(f'<p><a href="/{lang}/{n}">{TEXT[lang]["next"]} {n}</a></p>' for n in range(8))

@@ -12,6 +12,7 @@ from types import ModuleType
 import pytest
 
 from upheld.policy.catalogue import catalogue
+from upheld.policy.check.context import Live
 from upheld.policy.compile import Compiled, compile_policy
 from upheld.policy.findings import Finding
 from upheld.policy.law import load_law
@@ -41,8 +42,7 @@ GOOD = [name for name in CASES if name not in BUILT]
 def _compiled(name: str) -> Compiled:
     case, law = CASES[name], load_law()
     against = compile_policy(ROOT / case.against, law, TODAY).policy if case.against else None
-    hosts = tuple(("/", host) for host in case.crawled)
-    return compile_policy(ROOT / case.policy, law, TODAY, published=against, hosts=hosts)
+    return compile_policy(ROOT / case.policy, law, TODAY, published=against, live=Live(**case.seen))
 
 
 def _file(found: Finding) -> str:
@@ -97,6 +97,8 @@ ELSEWHERE = {
     "PP702-silent": "the word that makes the change silent",
     "PP901-tags": "the situation in a browser",
     "PP908-undeclared": "the list of tags",
+    "PP910-visitor-id": "the list of tags",
+    "PP911-unasked": "the tag that ran",
     "PP909-ignored": "the promise that no tag keeps",
     "PP116-never": "what is declared, not the promise",
     "PP117-uses": "the needs beside the new line",

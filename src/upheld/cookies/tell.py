@@ -62,7 +62,8 @@ def recipient(policy: CompiledPolicy, tag: Tag, lang: str) -> tuple[str, tuple[s
     service = policy.services.get(tag.recipient)
     if service is not None:
         operator = in_lang(policy.controller.name, lang) if service.operator == "self" else service.operator
-        return f"{operator} ({service.service})", service.countries
+        named = f"{operator}（{service.service}）" if lang == "ja" else f"{operator} ({service.service})"
+        return named, service.countries
     other = policy.recipients.get(tag.recipient)
     return (in_lang(other.name or other.text, lang), other.country) if other else (tag.recipient, ())
 

@@ -12,7 +12,7 @@ from typing import Any
 from upheld.policy import check
 from upheld.policy.build import build, freeze
 from upheld.policy.catalogue import catalogue
-from upheld.policy.check.context import Context
+from upheld.policy.check.context import NOTHING_SEEN, Context, Live
 from upheld.policy.findings import Acceptance, Finding, KeyPath, Span
 from upheld.policy.keys import SECTIONS, UNPROMISED
 from upheld.policy.law import Law
@@ -49,15 +49,15 @@ def compile_policy(
     as_of: date,
     *,
     published: CompiledPolicy | None = None,
-    hosts: tuple[tuple[str, str], ...] = (),
+    live: Live = NOTHING_SEEN,
 ) -> Compiled:
     """Compile a policy folder on a day.
 
-    `published` is the version in force, to compare with; `hosts` are (page, host) pairs a crawl saw.
+    `published` is the version in force, to compare with; `live` what a crawl of the live pages saw.
     Raises NotADirectoryError where there is no folder. Everything else wrong is a finding.
     """
     folder = read_folder(root)
-    return compile_folder(folder, law, as_of, published=published, hosts=hosts)
+    return compile_folder(folder, law, as_of, published=published, live=live)
 
 
 def compile_folder(
@@ -66,13 +66,13 @@ def compile_folder(
     as_of: date,
     *,
     published: CompiledPolicy | None = None,
-    hosts: tuple[tuple[str, str], ...] = (),
+    live: Live = NOTHING_SEEN,
 ) -> Compiled:
     """Compile sections that were read already; arguments and outcome as in `compile_policy`."""
     typed = type_folder(folder, known_regimes(law))
     promise, evidence = hashes(folder)
     draft = build(freeze({name: typed.sections[name] for name in SECTIONS if name in typed.sections}), promise, evidence)
-    ctx = Context(draft, typed, law, as_of, published, hosts)
+    ctx = Context(draft, typed, law, as_of, published, live)
     # what an unreadable file holds is not known: checks over the rest would blame the wrong place
     unread = any(finding.code in UNREAD for finding in folder.findings)
     found = [*folder.findings, *typed.findings, *(() if unread else check.run(ctx))]

@@ -23,6 +23,7 @@ AnyRequest = Request[Any, Any, Any]
 LINKS = (
     ("privacy", "/privacy/{lang}"),
     ("choices", "/consent/choices"),
+    ("external", "/external-transmission"),
     ("rights", "/rights"),
     ("contact", "/privacy/{lang}#contact"),
 )

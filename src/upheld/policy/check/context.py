@@ -15,12 +15,23 @@ from upheld.policy.schema import Typed
 from upheld.policy.source import Map, key_span, value_span
 
 
+@dataclass(frozen=True, slots=True)
+class Live:
+    """What a crawl of the live pages saw: hosts they called, names they kept in the browser, tags that ran unasked."""
+
+    hosts: tuple[str, ...] = ()
+    kept: tuple[str, ...] = ()
+    early: tuple[str, ...] = ()
+
+
+NOTHING_SEEN = Live()
+
+
 @dataclass(slots=True)
 class Context:
     """The arguments of every check.
 
-    `published` is the version in force, `hosts` are hosts that a crawl of the live pages saw;
-    both are None when the caller has nothing to compare with.
+    `published` is the version in force, None when the caller has nothing to compare with; `live` is what a crawl saw.
     """
 
     policy: CompiledPolicy
@@ -28,7 +39,7 @@ class Context:
     law: Law
     as_of: date
     published: CompiledPolicy | None = None
-    hosts: tuple[tuple[str, str], ...] = ()
+    live: Live = NOTHING_SEEN
     _rules: dict[str, tuple[Rule, ...]] = field(default_factory=dict)
 
     def rules(self, rule_id: str) -> tuple[Rule, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from fnmatch import fnmatchcase
 
 from upheld.policy.check.context import Context
 from upheld.policy.findings import Finding
@@ -44,13 +45,24 @@ def tags(ctx: Context) -> Iterator[Finding]:
             yield from ctx.say("PP906", (*path, "uk_exemption"), tag=tag.id, value="statistics")
 
 
-def live_hosts(ctx: Context) -> Iterator[Finding]:
-    """Find hosts that a live page called and no tag declares (PP908)."""
-    declared = {host for tag in (ctx.policy.cookies.tags.values() if ctx.policy.cookies else ()) for host in tag.hosts}
+def live_pages(ctx: Context) -> Iterator[Finding]:
+    """Find what live pages call (PP908) or keep (PP910) without a tag that declares it, and tags that ran unasked (PP911)."""
+    tags = tuple(ctx.policy.cookies.tags.values()) if ctx.policy.cookies else ()
     path = ("cookies", "tags") if ctx.policy.cookies else ("cookies",)
-    for _, host in ctx.hosts:
-        if not any(host == known or (known.startswith("*.") and host.endswith(known[1:])) for known in declared):
+    for host in ctx.live.hosts:
+        if not any(declares(known, host) for tag in tags for known in tag.hosts):
             yield from ctx.say("PP908", path, at_key=True, clause="cookies", host=host)
+    for name in ctx.live.kept:
+        if not any(fnmatchcase(name, pattern) for tag in tags for pattern in tag.cookies):
+            yield from ctx.say("PP910", path, at_key=True, clause="cookies", names={"name": name})
+    for tag in tags:
+        if tag.id in ctx.live.early:
+            yield from ctx.say("PP911", ("cookies", "tags", tag.id), at_key=True, tag=tag.id)
+
+
+def declares(known: str, host: str) -> bool:
+    """Say whether a declared host (`tags.example.net`, `*.example.net`) is this one."""
+    return host == known or (known.startswith("*.") and host.endswith(known[1:]))
 
 
 def signal(ctx: Context) -> Iterator[Finding]:
@@ -62,4 +74,4 @@ def signal(ctx: Context) -> Iterator[Finding]:
         yield from ctx.say("PP909", ("cookies", "gpc"))
 
 
-CHECKS = (tags_told, tags, live_hosts, signal)
+CHECKS = (tags_told, tags, live_pages, signal)
