@@ -12,7 +12,9 @@ import copy
 import hashlib
 import json
 import os
+import resource
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -28,8 +30,10 @@ SOURCE = ROOT / "src" / "upheld"
 KEPT = ROOT / "build" / "mutation.json"
 LEDGER = ("test_tree.py", "test_ledger.py", "test_fork.py", "test_verify.py", "test_flips.py")
 OWN = {
-    "ledger/tree.py": ("test_tree.py", "test_ledger.py", "test_verify.py"),
-    "ledger/note.py": ("test_tree.py", "test_ledger.py", "test_fork.py", "test_verify.py"),
+    "ledger/tree.py": ("test_tree.py",),
+    "ledger/note.py": ("test_tree.py", "test_fork.py", "test_ledger.py"),
+    "ledger/rules.py": ("test_tree.py", "test_fork.py", "test_ledger.py"),
+    "ledger/kept.py": ("test_fork.py",),
     "ledger/audit.py": ("test_verify.py", "test_flips.py", "test_fork.py"),
 }
 """The test files that judge a file of the ledger, the quickest first; rules of other rooms are judged by `test_rules.py`, or by all tests of a room without one."""
@@ -116,13 +120,14 @@ def judge(mutant: Mutant, place: Path, seconds: float) -> str:
     env = {**os.environ, "PYTHONPATH": str(place), "PYTHONDONTWRITEBYTECODE": "1"}
     try:
         done = subprocess.run(
-            [*command, *judges(mutant.file)], cwd=ROOT, env=env, capture_output=True, timeout=seconds, check=False
-        )
+            [*command, *judges(mutant.file)], cwd=ROOT, env=env, capture_output=True, check=False,
+            timeout=20 * seconds, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_CPU, (int(seconds),) * 2),
+        )  # fmt: skip
     except subprocess.TimeoutExpired:
         return "slow"
     finally:
         target.write_text(kept, encoding="utf-8")
-    return "survived" if done.returncode == 0 else "killed"
+    return {0: "survived", -signal.SIGKILL: "slow", -signal.SIGXCPU: "slow"}.get(done.returncode, "killed")
 
 
 def report(files: list[Path], known: dict[str, str]) -> None:
@@ -146,7 +151,7 @@ def main() -> None:
     asked.add_argument("files", nargs="*", type=Path)
     asked.add_argument("--minutes", type=float, default=30.0, help="end after so long; the next run goes on")
     asked.add_argument("--every", type=int, default=1, help="judge every Nth mutant only")
-    asked.add_argument("--seconds", type=float, default=60.0, help="a mutant that takes longer counts as noticed")
+    asked.add_argument("--seconds", type=float, default=60.0, help="a mutant that takes more CPU counts as noticed")
     asked.add_argument("--workers", type=int, default=2)
     asked.add_argument("--report", action="store_true", help="print what is known and run nothing")
     told = asked.parse_args()

@@ -8,11 +8,12 @@ from pathlib import Path
 import click
 
 from upheld.cli_rooms.common import FILE, data_option, format_option, house, load_json, say_json
+from upheld.cli_rooms.witnessing import witness
 
 
 @click.group()
 def ledger() -> None:
-    """Verify and prove what happened: verify, proof, consistency, checkpoint, receipt."""
+    """Verify and prove what happened: verify, proof, consistency, checkpoint, receipt, witness."""
 
 
 @ledger.command()
@@ -134,3 +135,6 @@ def receipt(number: str, data: Path) -> None:
         except EntryUnknownError:
             told = opened.ledger.receipt(receipts.find(opened, number, "en").entry.id)
     click.echo(json.dumps(told, ensure_ascii=False, indent=1))
+
+
+ledger.add_command(witness)

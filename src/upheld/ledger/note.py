@@ -53,9 +53,9 @@ class Signer:
         return f"{_DASH}{self.origin} {marked}\n"
 
 
-def key_id(name: str, public: bytes) -> bytes:
+def key_id(name: str, public: bytes, kind: bytes = _ED25519) -> bytes:
     """Give the four bytes by which a note names its key."""
-    return hashlib.sha256(name.encode() + b"\n" + _ED25519 + public).digest()[:4]
+    return hashlib.sha256(name.encode() + b"\n" + kind + public).digest()[:4]
 
 
 def sign_checkpoint(checkpoint: Checkpoint, signers: Sequence[Signer]) -> str:
