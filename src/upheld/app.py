@@ -230,7 +230,10 @@ class Placer:
 
 
 class Rotator:
-    """A thread that changes the root when it is due: a day after the last change while an erasure waits, else a month."""
+    """A thread that changes the root when it is due: a day after the last change while an erasure waits, else a month.
+
+    In between it keeps the sealed copies of the keys at most an hour behind.
+    """
 
     def __init__(self, house: House, seconds: float = LOOKING_SECONDS) -> None:
         """Watch a house; `seconds` is how often it looks."""
@@ -254,10 +257,13 @@ class Rotator:
 
     def look(self) -> bool:
         """Change the root if it is due; gives whether it was changed. What fails is told and tried again."""
+        rotations = self._house.holdings.rotations
         try:
-            if not self._house.holdings.rotations.is_due():
+            if not rotations.is_due():
+                if rotations.refresh(keeping_words(self._house)):
+                    self._house.stirred.set()
                 return False
-            self._house.holdings.rotations.rotate(keeping_words(self._house))
+            rotations.rotate(keeping_words(self._house))
         except UpheldError as error:
             log.error("the root was not changed: %s", error.diagnostic.code)  # noqa: TRY400 - no traceback: see web.answers
             return False

@@ -115,6 +115,29 @@ def test_sealed_copies_are_in_two_places_and_only_under_the_living_root(house, h
     assert first == second
 
 
+def test_sealed_copies_follow_within_an_hour(house, hanako, lena):
+    """A first copy is written at once, another only when keys came or went and an hour has passed; one stays in each place."""
+    rotations = house.held.rotations
+    subject, _ = house.collect(hanako)
+    assert rotations.refresh()
+    assert not rotations.refresh()
+    house.clock.advance(hours=2)
+    assert not rotations.refresh()
+    house.collect(lena)
+    assert rotations.refresh()
+    house.erase(subject)
+    assert not rotations.refresh()
+    house.clock.advance(hours=1)
+    assert rotations.refresh()
+    for folder in targets(house):
+        (copy,) = sealed_in(folder)
+        assert copy.made_at == house.clock.now()
+        assert check(copy, house.held.ring.root).counts["key_dek"] == 2
+        assert len(list(folder.iterdir())) == 2
+    assert kinds(house).count("keys.backup_verified") == 3
+    assert rotations.status().verified_at == house.clock.now()
+
+
 def test_while_a_copy_cannot_be_kept_the_old_root_stays(house, hanako):
     """A place that cannot be written stops the change before anything is destroyed; it goes on once it can."""
     subject, _ = house.collect(hanako)

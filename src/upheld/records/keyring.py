@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from upheld.db import Clock, Ids, Insert, Store, retried, rows_among
 from upheld.records import store
 from upheld.records.cipher import Binding, DataKey, seal, unseal
+from upheld.records.dump import tables_of
 from upheld.records.keyrows import KeyRows, bucket_aad, bucket_of, dek_aad, meta_aad, unwrap
 from upheld.records.model import CLASS_IDENTITY, RecordsError
 from upheld.records.root import RootError, RootProvider
@@ -418,6 +419,14 @@ class KeyRing:
         with self.store.read() as tx:
             tags = [] if classes else tx.execute(sa.select(tag.c.tag).where(tag.c.subject == subject).limit(1)).all()
             return bool(tags) or tx.execute(keys.limit(1)).first() is not None
+
+    def counts(self) -> dict[str, int]:
+        """Count the rows of the keys store by table, as a sealed copy of it would."""
+        with self.store.read() as tx:
+            return {
+                table.name: tx.execute(sa.select(sa.func.count()).select_from(table)).scalar_one()
+                for table in tables_of(self.store)
+            }
 
     @retried
     def suppress(self, tags: Collection[bytes]) -> None:

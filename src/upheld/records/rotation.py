@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TypedDict
+from typing import Any, TypedDict
 
 import sqlalchemy as sa
 
@@ -24,11 +24,14 @@ from upheld.records.journal import Journal, RootLine
 from upheld.records.keyring import KeyRing
 from upheld.records.model import RecordsError
 from upheld.records.root import Destroyed, RootError
-from upheld.records.sealed import SealedKeys, check, copy_sealed, delete_older, name_of, seal_keys
+from upheld.records.sealed import SealedKeys, check, copy_sealed, delete_older, name_of, seal_keys, sealed_in
 from upheld.records.vault import Vault
 
 WAITING = timedelta(hours=24)
 QUIET = timedelta(days=30)
+REFRESHING = timedelta(hours=1)
+"""How old the sealed copies of the keys may grow while keys come and go."""
+
 WORDS: Mapping[str, str] = {"clause": "security.technical", "policy_version": "-", "actor": "svc:records"}
 
 
@@ -222,7 +225,7 @@ class Rotations:
             made = self.seal()
         except (OSError, BackupUnreadableError):
             raise KeysBackupError from None
-        body = {"root": going.new, "copies": len(made), "sha256": made[0].sha256, "counts": made[0].counts}
+        body = _said(made)
 
         @retried
         def note() -> None:
@@ -254,6 +257,36 @@ class Rotations:
             if canary is not None and not self._vault.opens(canary, seen.key):
                 raise BackupUnreadableError("A sealed copy does not open a record.")
         return made
+
+    def refresh(self, words: Mapping[str, str] = WORDS) -> bool:
+        """Write new sealed copies when keys came or went since the last, and an hour has passed; gives whether it did.
+
+        Until then the keys of people who came since exist once. Raises KeysBackupError, RotationRunningError.
+        """
+        with self._alone():
+            last = [one for one in sealed_in(self._targets[0]) if one.root == self._ring.rooted()[0]]
+            recent = last and self._clock.now() - last[-1].made_at < REFRESHING
+            if recent or (last and last[-1].counts == self._ring.counts()):
+                return False
+            try:
+                made = self.seal()
+            except (OSError, BackupUnreadableError):
+                raise KeysBackupError from None
+            for one in made:
+                delete_older(one.file.parent, one.root, newest=one)
+            self._note_copies(made, words)
+        return True
+
+    @retried
+    def _note_copies(self, made: Sequence[SealedKeys], words: Mapping[str, str]) -> None:
+        """Write the entry, and in place of the last such row one whose root stays: what the status tells."""
+        table, now = store.rotation, self._clock.now()
+        values = {"id": self._ids.uuid7(), "old": made[0].root, "new": made[0].root, "words": json.dumps(dict(words))}
+        times = {"begun_at": now, "verified_at": now, "finished_at": now}
+        with self._data.write() as tx:
+            tx.execute(sa.delete(table).where(table.c.old == table.c.new))
+            tx.execute(sa.insert(table).values(**values, **times, copies=len(made)))
+            self._ledger.append(tx, "keys.backup_verified", body=_said(made), **_words(words))
 
     def _destroy(self, going: Rotation) -> Destroyed:
         """K4: destroy the old root, and older ones that a failed try may have left."""
@@ -317,6 +350,10 @@ class Rotations:
             except BlockingIOError:
                 raise RotationRunningError from None
             yield
+
+
+def _said(made: Sequence[SealedKeys]) -> dict[str, Any]:
+    return {"root": made[0].root, "copies": len(made), "sha256": made[0].sha256, "counts": made[0].counts}
 
 
 class Words(TypedDict):

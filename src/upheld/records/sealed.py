@@ -205,9 +205,12 @@ def check(made: SealedKeys, root: RootProvider, wanted: tuple[bytes, str] | None
     return Opened(counts, meta, unwrap(AESGCM(bucket), found, dek_aad(made.tenant, *wanted)))
 
 
-def delete_older(folder: Path, root: str) -> int:
-    """Delete the sealed copies made under another root, and half-written ones; gives how many files went."""
-    kept = {one.file for one in sealed_in(folder) if one.root == root}
+def delete_older(folder: Path, root: str, newest: SealedKeys | None = None) -> int:
+    """Delete the sealed copies made under another root, and half-written ones; gives how many files went.
+
+    With `newest` every other copy goes too.
+    """
+    kept = {one.file for one in sealed_in(folder) if one.root == root and (newest is None or one.file == newest.file)}
     gone = 0
     for path in [*folder.glob(f"{PREFIX}*.age"), *folder.glob(f"{PREFIX}*.json")]:
         if path.with_suffix(".age") not in kept:

@@ -1,0 +1,62 @@
+"""Searching names: nothing about a name is indexed, so records are opened one after the other, up to a bound."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Collection
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from upheld.records.model import Record
+from upheld.records.vault import Vault
+
+SUBJECTS = 100_000
+"""How many people one search opens at most; beyond that a policy would have to declare an index of names."""
+
+_PAGE = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class NameSearch:
+    """What a search found; `complete` is false when the bound ended it, and then somebody may have been missed."""
+
+    found: tuple[Record, ...]
+    people: int
+    complete: bool
+
+
+def search_field(
+    vault: Vault,
+    tx: sa.Connection,
+    field: str,
+    text: str,
+    stated: Collection[tuple[str, str]],
+    *,
+    limit: int = SUBJECTS,
+) -> NameSearch:
+    """Find records of live people whose `field` holds `text`, among these (situation, policy version) pairs.
+
+    Width, case and blanks do not count. The caller has decided for which purpose the field may be read, and writes
+    the entry that says so.
+    Clause: security.technical
+    """
+    wanted = plain(text)
+    found: list[Record] = []
+    people: set[bytes] = set()
+    after: tuple[bytes, bytes] | None = None
+    while page := vault.iter_records(tx, stated, after=after, limit=_PAGE):
+        for record in page:
+            if record.subject not in people and len(people) >= limit:
+                return NameSearch(tuple(found), len(people), complete=False)
+            people.add(record.subject)
+            value = vault.open_fields(tx, record).get(field)
+            if isinstance(value, str) and wanted and wanted in plain(value):
+                found.append(record)
+        after = (page[-1].subject, page[-1].id)
+    return NameSearch(tuple(found), len(people), complete=True)
+
+
+def plain(text: str) -> str:
+    """Give a text without width, case and blanks."""
+    return "".join(unicodedata.normalize("NFKC", text).casefold().split())
