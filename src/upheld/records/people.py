@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import sqlalchemy as sa
@@ -168,6 +168,7 @@ class People:
         met: list[bytes] = []
         new_tags: list[dict[str, bytes]] = []
         wants: dict[bytes, set[str]] = {}
+        begun: set[bytes] = set()
         with self._ring.store.write() as tx:
             self._ring.hold(tx, [*fresh, *tags])
             index = _Index(tx, tags)
@@ -176,8 +177,10 @@ class People:
                 found = index.subject_of(one)
                 if found is not None and found not in there and found not in wants:
                     raise StoreConflictError  # erased between the look and now
-                one.known = found is not None
+                one.known = found is not None and found not in begun
                 subject = found or new
+                if found is None:
+                    begun.add(new)
                 for tag in index.missing(subject, one.tags):
                     new_tags.append({"tag": tag, "subject": subject})
                     index.add(tag, subject)
@@ -220,11 +223,13 @@ class People:
             return list(tx.execute(query).scalars())
 
     @retried
-    def touch(self, subject: bytes) -> bool:
-        """Note that a subject without data yet was met again; false when the orphan sweep was faster."""
-        query = sa.update(store.key_dek).where(store.key_dek.c.subject == subject)
+    def touch(self, subjects: Collection[bytes]) -> set[bytes]:
+        """Note that subjects without data yet were met again; gives those at which the orphan sweep was faster."""
+        dek = store.key_dek.c
+        query = sa.update(store.key_dek).where(dek.subject.in_(sorted(subjects)))
         with self._ring.store.write() as tx:
-            return tx.execute(query.values(hour=self._ring.hour())).rowcount > 0
+            met = tx.execute(query.values(hour=self._ring.hour()).returning(dek.subject)).scalars()
+            return set(subjects) - set(met)
 
 
 def _carriers(tx: sa.Connection, tag: bytes, limit: int | None = None) -> tuple[bytes, ...]:

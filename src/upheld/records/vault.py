@@ -55,8 +55,9 @@ class Vault(Circumstances, Replaying):
         known = {subject for subject, known in met if known}
         orphans = known - self._entered(known) if known else known
         found = [subject for subject, _ in met]
+        swept = self._people.touch(orphans) if orphans else orphans
         for at, subject in enumerate(found):
-            if subject in orphans and not self._people.touch(subject):
+            if subject in swept:
                 ((found[at], _),) = self._people.meet([wanted[at]])
         crash_point("collect.keys")
         return found
