@@ -59,6 +59,7 @@ class Bench:
         open_floor, remove_floor = self.floor.fresh()
         parts, remove = self.ours.fresh()
         held = parts.held
+        size = held.ledger.health().size
         under, mine = open_floor(role), connector(parts)(role)
         for number, one in enumerate(operations):
             expected = model.do(one)
@@ -67,7 +68,7 @@ class Bench:
                 raise SystemExit(f"GDPRbench, {self.engine.name}, {role}: operation {number} ({one.does}) is answered wrongly")
         parts.audit.flush()
         held.ledger.integrate()
-        if held.ledger.health().size - before != model.lines - before:
+        if held.ledger.health().size - size != model.lines - before:
             raise SystemExit(f"GDPRbench, {self.engine.name}, {role}: the ledger has not one entry for each act")
         under.close()
         mine.close()
