@@ -126,3 +126,10 @@ def test_origins_are_numbered():
     assert origin_parts("example.com") == ("example.com", 1)
     assert next_origin("example.com/log") == "example.com/log/2"
     assert next_origin("a/2", "a/10", "a/9") == "a/11"
+
+
+def test_the_note_beside_the_stores_is_nobody_elses_to_list(kept, desk, tmp_path):
+    """The folder of the kept note is the account's own."""
+    opened(desk, kept)
+    fill(desk, 1)
+    assert (tmp_path / "journal" / "a").stat().st_mode & 0o777 == 0o700

@@ -272,3 +272,10 @@ def test_one_unfit_entry_keeps_the_whole_batch_out(desk):
     with desk.store.write() as tx, pytest.raises(ValueError, match="actor"):
         desk.ledger.append_many(tx, [told(0), told(1, actor="Hanako")])
     assert desk.ledger.health().pending == 0
+
+
+def test_a_policy_version_is_at_most_eighty_characters(desk):
+    """A name or hash of eighty characters is taken, one more is refused."""
+    desk.append(policy_version="v" * 80)
+    with pytest.raises(ValueError, match="short name"):
+        desk.append(policy_version="v" * 81)
