@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 import uvicorn
 
-from upheld.amendment import Publication, publish
+from upheld.amendment import Publication, StatutoryProcedureError, publish
 from upheld.app import Settings, create_app, open_house
 from upheld.db import FixedClock, Ids
 from upheld.notice import House
@@ -243,3 +244,34 @@ def edit(folder: Path, file: str, old: str, new: str) -> None:
 def add_evidence(folder: Path, name: str, text: str) -> None:
     """Add a file of evidence to a policy folder."""
     (folder / "evidence" / f"{name}.yaml").write_text("section: evidence\n" + text, "utf-8")
+
+
+_PARTNER = """  partner_offers:
+    text: {en: To send you offers of our partners., ja: パートナーの製品をご案内するため。}
+    act: send_marketing
+    needs: [email]
+
+situations:
+  event:"""
+
+
+def with_partner_offers(folder: Path) -> None:
+    """Let events state a new purpose that rests on consent."""
+    edit(folder, "02-collection.yaml", "\nsituations:\n  event:", _PARTNER.rstrip("\n"))
+    text = (folder / "02-collection.yaml").read_text("utf-8")
+    (folder / "02-collection.yaml").write_text(
+        text.replace("purposes: [analyse, announce]", "purposes: [analyse, announce, partner_offers]", 1), "utf-8"
+    )
+    edit(folder, "03-legal-bases.yaml", "  provide: {eea:", "  partner_offers: {eea: consent, uk: consent, jp: consent}\n  provide: {eea:")
+
+
+def record_procedures(site: Site, folder: Path) -> None:
+    """Put on file every step that publishing a folder asks for; publishing it must have been refused for want of them."""
+    with pytest.raises(StatutoryProcedureError) as caught:
+        site.publish(folder)
+    lines = [
+        f"  - {{version: '2', class: {found.params['class']}, at: {found.clause}, "
+        f"done: [{', '.join(found.params['steps'])}], who: Head of the Corporate division, on: 2026-11-21}}\n"
+        for found in caught.value.findings
+    ]
+    add_evidence(folder, "v2", "procedures:\n" + "".join(lines))

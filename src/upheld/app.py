@@ -17,8 +17,8 @@ from litestar.params import JSONBody
 
 from upheld import app_agree, app_ledger
 from upheld.amendment import note_effective
-from upheld.basis import actions as basis
 from upheld.basis import browsers
+from upheld.basis import listening as basis
 from upheld.basis import web as basis_web
 from upheld.collection import Submission, collect, importing
 from upheld.collection import web as collection_web

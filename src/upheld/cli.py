@@ -34,6 +34,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "cookies": ("cli_scan:cookies", "Compare a live site with the list of tags."),
     "relation": ("cli_rooms:relation", "Tell that a contract, an account or an application ended."),
     "request": ("cli_rooms:request", "Handle requests of people: new, list, show, deliver, verify."),
+    "consent": ("cli_rooms:consent", "Show, export and end consents of a person."),
+    "basis": ("cli_rooms:basis", "Weigh objections, stop use, put the proof of a basis on file."),
     "ledger": ("cli_rooms:ledger", "Verify and prove what happened."),
     "staff": ("cli_rooms:staff", "Manage who may read, and what they were trained for."),
     "keys": ("cli_rooms:keys", "Manage the keys of the store and of the API."),

@@ -9,20 +9,19 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import HANAKO, REFERENCE, Site, add_evidence, copy_policy, edit
+from tests.support import (
+    HANAKO,
+    REFERENCE,
+    Site,
+    copy_policy,
+    edit,
+    record_procedures,
+    with_partner_offers,
+)
 from upheld.amendment import PublicationStoppedError, StatutoryProcedureError, note_effective
 from upheld.db import UpheldError
 
 SIX = ("name", "email", "phone", "occupation", "job_title", "company")
-PARTNER = """  partner_offers:
-    text: {en: To send you offers of our partners., ja: パートナーの製品をご案内するため。}
-    act: send_marketing
-    needs: [email]
-
-situations:
-  event:"""
-
-
 @pytest.fixture
 def site() -> Iterator[Site]:
     with Site() as running:
@@ -40,16 +39,6 @@ def kinds(site: Site) -> list[str]:
     """List the kinds of all ledger entries, oldest first."""
     site.house.settle()
     return [entry.kind.name for entry in site.house.ledger.entries_since(0, 10_000)]
-
-
-def with_partner_offers(folder: Path) -> None:
-    """Let events state a new purpose that rests on consent."""
-    edit(folder, "02-collection.yaml", "\nsituations:\n  event:", PARTNER.rstrip("\n"))
-    text = (folder / "02-collection.yaml").read_text("utf-8")
-    (folder / "02-collection.yaml").write_text(
-        text.replace("purposes: [analyse, announce]", "purposes: [analyse, announce, partner_offers]", 1), "utf-8"
-    )
-    edit(folder, "03-legal-bases.yaml", "  provide: {eea:", "  partner_offers: {eea: consent, uk: consent, jp: consent}\n  provide: {eea:")
 
 
 def test_the_first_version_is_in_force_at_once(site: Site) -> None:
@@ -106,14 +95,7 @@ def test_m89_what_goes_beyond_needs_its_procedure(site: Site, v2: Path, tmp_path
 def test_the_recorded_procedure_opens_the_way(site: Site, v2: Path) -> None:
     """With every step recorded for its clause and class the same change is published."""
     with_partner_offers(v2)
-    with pytest.raises(StatutoryProcedureError) as caught:
-        site.publish(v2)
-    lines = [
-        f"  - {{version: '2', class: {found.params['class']}, at: {found.clause}, "
-        f"done: [{', '.join(found.params['steps'])}], who: Head of the Corporate division, on: 2026-11-21}}\n"
-        for found in caught.value.findings
-    ]
-    add_evidence(v2, "v2", "procedures:\n" + "".join(lines))
+    record_procedures(site, v2)
     assert site.publish(v2).diff_class == "beyond"
     asked = {"situation": "event", "field": "email", "purpose": "partner_offers"}
     assert site.http.post("/api/v1/decide", json=asked).json()["allow"]

@@ -118,7 +118,7 @@ def test_a_receipt_names_fields_and_states_but_no_values(site: Site) -> None:
     data = site.http.get(f"/consent/receipts/{done['receipt']}", headers={"accept": "application/json"})
     assert (page.status_code, data.status_code) == (200, 200)
     assert page.headers["cache-control"] == "no-store"
-    for value in LENA.fields.values():
+    for value in LENA.some("name", "email", "phone", "company").values():
         assert value not in page.text
         assert value not in data.text
     told = data.json()

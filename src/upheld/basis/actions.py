@@ -3,31 +3,53 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 import sqlalchemy as sa
 
-from upheld.basis import store
-from upheld.basis.model import ConsentRecord, Standings
-from upheld.basis.rules import consent_terms
+from upheld.basis.model import PERMITTING, Standings, part_key, whole_of
+from upheld.basis.rules import consent_terms, effective, next_state
 from upheld.collection.actions import receipt_digest
 from upheld.db import b64, retried
-from upheld.ledger import Event
 from upheld.notice import Act, House, Shown
 from upheld.notice.rules import judge, sheet
 from upheld.policy.model import CompiledPolicy
-from upheld.records import Erasure
 from upheld.web.refusals import Refusal
 
-ACTIONS = {
-    "give": ("consent.given", "given"),
-    "refuse": ("consent.refused", "refused"),
-    "withdraw": ("consent.withdrawn", "withdrawn"),
-    "object": ("objection.raised", "objected"),
+KINDS = {
+    "given": "consent.given",
+    "renewed": "consent.renewed",
+    "refused": "consent.refused",
+    "request_deferred": "consent.deferred",
+    "withdrawn": "consent.withdrawn",
+    "objected": "objection.raised",
+    "requested": "consent.requested",
+    "revoked": "consent.revoked",
+    "invalidated": "consent.invalidated",
+    "expired": "consent.expired",
 }
-"""What a person can say of a purpose: ledger kind, and how the purpose stands from then on."""
+"""How a purpose stands after something was said of it, and the kind of the entry that says so."""
 
-_STATE_OF = dict(ACTIONS.values())
+OWN_ACTIONS = ("give", "refuse", "defer", "renew", "withdraw", "object")
+"""What a person can say of a purpose."""
+
+OUR_ACTIONS = ("request", "revoke", "invalidate")
+"""What the company can say of a person's consent: ask for it, end it, or find that it never was valid."""
+
+_AFFIRMING = frozenset({"give", "renew"})
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What is said, where, in which language, by whom, after which showing, and for how long."""
+
+    action: str
+    how: str
+    lang: str
+    actor: str
+    shown: Shown | None = None
+    until: date | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,14 +75,20 @@ class Stated:
 
 
 def standings_of(house: House, tx: sa.Connection, subject: bytes) -> Standings:
-    """Give all standings of a person by key, for the rules."""
-    return {one.purpose: one.state for one in house.vault.standings_of(tx, subject)}
+    """Give all standings of a person by key, for the rules; a consent given for a time is expired after it."""
+    found = house.vault.standings_of(tx, subject)
+    if all(one.until is None for one in found):
+        return {one.purpose: one.state for one in found}
+    on = house.today()
+    return {one.purpose: effective(one.state, one.until, on) for one in found}
 
 
 def standing_of(house: House, tx: sa.Connection, subject: bytes, purpose: str) -> str | None:
-    """Give how one purpose stands for a person: given, refused, withdrawn, objected, overruled, or None."""
+    """Give how one purpose stands for a person today, or None where nothing was ever said."""
     found = house.vault.standing(tx, subject, purpose)
-    return found.state if found else None
+    if found is None or found.until is None:
+        return found.state if found else None
+    return effective(found.state, found.until, house.today())
 
 
 @retried
@@ -74,30 +102,35 @@ def state_choice(
     lang: str | None = None,
     notice_receipt: str | None = None,
     actor: str = "self",
+    until: date | None = None,
     idempotency_key: str | None = None,
 ) -> Stated:
-    """Write down that a person gives, refuses or withdraws consent, or objects; it binds the next decision.
+    """Write down what is said of a purpose (`OWN_ACTIONS`, `OUR_ACTIONS`); it binds the next decision.
 
-    Giving needs a notice receipt of a situation that asks for this consent. What stands already is not written
-    twice. Raises Refusal.
+    Giving and renewing need a notice receipt of a situation that asks for this consent; `until` is the last legal
+    day of a consent given for a time. `purpose` may name a part. What stands already is not written twice.
+    Raises Refusal.
     Clause: basis.consent (GDPR 7, 21; APPI 18, 35)
     """
     published = house.in_force()
     policy = published.policy
-    _known_purpose(house, policy, purpose)
+    known_purpose(house, policy, purpose)
+    if until is not None and (action not in _AFFIRMING or until < house.today(policy)):
+        raise Refusal("value_invalid", f"basis.purposes.{whole_of(purpose)}", fields=("valid_until",))
     act: Act | None = None
     if idempotency_key is not None:
-        asked = [b64(subject), purpose, action]
+        asked = [b64(subject), purpose, action, *([until.isoformat()] if until else [])]
         act = house.once.act("consents", idempotency_key, asked)
         with house.store.read() as tx:
             if answer := house.once.known(tx, act):
                 return Stated(**answer, replayed=True)
-    shown = _shown_for(house, policy, purpose, lang, notice_receipt) if action == "give" else None
-    said = lang if lang in policy.languages else policy.languages[0]
+    shown = _shown_for(house, policy, purpose, lang, notice_receipt) if action in _AFFIRMING else None
+    spoken = lang or (shown.snapshot.lang if shown else None)
+    said = Said(action, how, spoken if spoken in policy.languages else policy.languages[0], actor, shown, until)
     with house.store.write() as tx:
         if act and (answer := house.once.known(tx, act)):
             return Stated(**answer, replayed=True)
-        done = _state(house, tx, policy, subject, purpose, action, how, str(said), actor, shown)
+        done = _state(house, tx, policy, subject, purpose, said)
         if act:
             house.once.keep(tx, act, done.answer())
     house.stirred.set()
@@ -105,41 +138,77 @@ def state_choice(
 
 
 def _state(
-    house: House,
-    tx: sa.Connection,
-    policy: CompiledPolicy,
-    subject: bytes,
-    purpose: str,
-    action: str,
-    how: str,
-    lang: str,
-    actor: str,
-    shown: Shown | None,
+    house: House, tx: sa.Connection, policy: CompiledPolicy, subject: bytes, purpose: str, said: Said
 ) -> Stated:
-    kind, state = ACTIONS[action]
     house.vault.ensure_subject(tx, subject)
-    if shown is not None:
-        house.notices.spend(tx, house.ledger, shown, subject=subject, actor=actor)
-    if standing_of(house, tx, subject, purpose) == state:
-        return Stated(b64(subject), purpose, state, changed=False)
+    if said.shown is not None:
+        house.notices.spend(tx, house.ledger, said.shown, subject=subject, actor=said.actor)
+    before = standing_of(house, tx, subject, purpose)
+    state = next_state(before or "unknown", said.action)
+    if state is None:
+        return Stated(b64(subject), purpose, before or "unknown", changed=False)
     receipt = b64(house.ids.random(16))
-    situation = shown.snapshot.surface.partition(":")[2] if shown else ""
+    situation = said.shown.snapshot.surface.partition(":")[2] if said.shown else ""
     body = {
-        **consent_terms(policy, house.law, situation, purpose, house.today(policy)),
-        "language": lang,
-        "how": how,
+        **consent_terms(policy, house.law, situation, whole_of(purpose), house.today(policy)),
+        "purpose": purpose,
+        "language": said.lang,
+        "how": said.how,
         "receipt": receipt_digest(receipt),
     }
+    if said.until is not None:
+        body["until"] = said.until.isoformat()
     house.ledger.append(
         tx,
-        kind,
-        clause=f"basis.purposes.{purpose}",
+        KINDS[state],
+        clause=f"basis.purposes.{whole_of(purpose)}",
         policy_version=policy.version,
-        actor=actor,
+        actor=said.actor,
         body=body,
         subject=subject,
     )
     return Stated(b64(subject), purpose, state, changed=True, receipt=receipt)
+
+
+@retried
+def expire_ended(house: House) -> int:
+    """Write down each consent whose own last day is past; gives how many. They carried nothing since that day.
+
+    Clause: basis.consent
+    """
+    policy = house.in_force().policy
+    done = 0
+    with house.store.write() as tx:
+        for one in house.vault.standings_over(tx, house.today(policy)):
+            if one.state in PERMITTING:
+                said = Said("expire", "schedule", policy.languages[0], "svc:basis")
+                done += _expire(house, tx, policy, one.subject, one.purpose, said)
+    house.stirred.set()
+    return done
+
+
+def _expire(
+    house: House, tx: sa.Connection, policy: CompiledPolicy, subject: bytes, purpose: str, said: Said
+) -> int:
+    """Write one expiry, unless something else was said or the person is being erased meanwhile."""
+    state = house.vault.subject(tx, subject)
+    if state is None or state.state != "live":
+        return 0
+    house.vault.ensure_subject(tx, subject)
+    now = house.vault.standing(tx, subject, purpose)
+    if now is None or now.state not in PERMITTING or effective(now.state, now.until, house.today(policy)) != "expired":
+        return 0
+    body = {"purpose": purpose, "notice": policy.promise_hash, "situation": "", "language": said.lang, "how": said.how}
+    house.ledger.append(
+        tx,
+        "consent.expired",
+        clause=f"basis.purposes.{whole_of(purpose)}",
+        policy_version=policy.version,
+        actor=said.actor,
+        body=body,
+        subject=subject,
+    )
+    return 1
 
 
 def record_consent(house: House, subject: bytes, purpose: str, **how: Any) -> Stated:
@@ -163,12 +232,17 @@ def object_to(house: House, subject: bytes, purpose: str, **how: Any) -> Stated:
     return state_choice(house, subject, purpose, "object", **how)
 
 
-def _known_purpose(house: House, policy: CompiledPolicy, purpose: str) -> None:
-    """Take statements about any purpose that some published version states."""
-    if purpose in policy.purposes:
+def known_purpose(house: House, policy: CompiledPolicy, purpose: str) -> None:
+    """Take statements about any purpose, or part of one, that some published version states; raises Refusal."""
+    if _states(policy, purpose) or any(_states(one.policy, purpose) for one in house.shelf.versions()):
         return
-    if not any(purpose in one.policy.purposes for one in house.shelf.versions()):
-        raise Refusal("purpose_not_declared", "collection.purposes", policy_version=policy.version)
+    raise Refusal("purpose_not_declared", "collection.purposes", policy_version=policy.version)
+
+
+def _states(policy: CompiledPolicy, purpose: str) -> bool:
+    whole, _, part = purpose.partition(".")
+    found = policy.purposes.get(whole)
+    return found is not None and (not part or part in found.parts) and purpose == part_key(whole, part)
 
 
 def _shown_for(
@@ -178,75 +252,12 @@ def _shown_for(
     surface = shown.snapshot.surface if shown else ""
     code = judge(shown, surface=surface, policy=policy, lang=lang, now=house.clock.now())
     situation = policy.situations.get(surface.partition(":")[2])
-    if code is None and (situation is None or purpose not in _asked(house, policy, situation.id)):
+    if code is None and (situation is None or whole_of(purpose) not in _asked(house, policy, situation.id)):
         code = "notice_not_shown"
     if code is not None or shown is None:
-        raise Refusal(code or "notice_not_shown", f"basis.purposes.{purpose}", policy_version=policy.version)
+        raise Refusal(code or "notice_not_shown", f"basis.purposes.{whole_of(purpose)}", policy_version=policy.version)
     return shown
 
 
 def _asked(house: House, policy: CompiledPolicy, situation: str) -> tuple[str, ...]:
     return sheet(policy, house.law, policy.situations[situation], house.today(policy)).consents
-
-
-def subscribe(house: House) -> None:
-    """Note consents given in forms, keep standings in step with the ledger, and forget the erased."""
-    house.ledger.subscribe("collect.accepted", lambda tx, event: _from_form(house, tx, event))
-    for kind, _ in ACTIONS.values():
-        house.ledger.subscribe(kind, lambda tx, event: _project(house, tx, event))
-    house.vault.on_erased(_forget)
-    with house.store.write() as tx:
-        store.forget_erased(tx)
-
-
-def _from_form(house: House, tx: sa.Connection, event: Event) -> None:
-    """Turn each ticked box into a consent record; an unticked one is no statement."""
-    body, subject = event.body, event.subject
-    if subject is None:
-        return
-    store.put_receipt(tx, str(body["receipt"]), event.entry_id, subject)
-    published = house.shelf.version(event.policy_version)
-    if published is None or not body["consents"]:
-        return
-    policy, situation = published.policy, str(body["situation"])
-    for purpose in body["consents"]:
-        terms = consent_terms(policy, house.law, situation, purpose, house.today(policy))
-        told = {**terms, "language": body["language"], "how": f"{body['channel']}:{situation}"}
-        house.ledger.append(
-            tx,
-            "consent.given",
-            clause=f"basis.purposes.{purpose}",
-            policy_version=event.policy_version,
-            actor=event.actor,
-            body=told,
-            subject=subject,
-        )
-
-
-def _project(house: House, tx: sa.Connection, event: Event) -> None:
-    """Set how the purpose stands from this entry on."""
-    if event.subject is None:
-        return
-    state, purpose = _STATE_OF[event.kind], str(event.body["purpose"])
-    house.vault.set_standing(tx, event.subject, purpose, state, event.entry_id)
-    store.put_consent(
-        tx,
-        ConsentRecord(
-            entry_id=event.entry_id,
-            subject=event.subject,
-            purpose=purpose,
-            state=state,
-            at=event.at,
-            policy_version=event.policy_version,
-            lang=str(event.body.get("language", "")),
-            how=str(event.body.get("how", "")),
-        ),
-    )
-    if "receipt" in event.body:
-        store.put_receipt(tx, str(event.body["receipt"]), event.entry_id, event.subject)
-
-
-def _forget(tx: sa.Connection, erasure: Erasure) -> None:
-    """Drop statements and receipts with the person."""
-    if erasure.total:
-        store.forget(tx, erasure.subject)

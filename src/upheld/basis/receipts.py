@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 
 from upheld.basis import store
-from upheld.basis.rules import consent_terms
+from upheld.basis.actions import standings_of
+from upheld.basis.export import Consents, record
+from upheld.basis.history import lines_of
+from upheld.basis.model import PERMITTING, whole_of
 from upheld.collection.actions import receipt_digest
 from upheld.collection.tell import in_lang
 from upheld.db import b64
@@ -19,8 +22,6 @@ from upheld.notice import House, Published
 from upheld.notice.rules import sheet
 from upheld.policy.model import CompiledPolicy
 from upheld.web.refusals import Refusal
-
-SCHEMA = "ISO/IEC TS 27560:2023"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +53,7 @@ class ReceiptView:
     @property
     def revocable(self) -> tuple[PurposeLine, ...]:
         """Give the purposes whose consent stands and can be withdrawn."""
-        return tuple(line for line in self.purposes if line.state == "given")
+        return tuple(line for line in self.purposes if line.state in PERMITTING)
 
 
 def find(house: House, number: str, lang: str) -> ReceiptView:
@@ -70,7 +71,7 @@ def find(house: House, number: str, lang: str) -> ReceiptView:
             body = house.ledger.body(entry, tx=tx)
         except BodyErasedError:
             raise Refusal("not_found") from None
-        states = {one.purpose: one.state for one in house.vault.standings_of(tx, subject)}
+        states = standings_of(house, tx, subject)
     published = house.shelf.version(entry.policy_version)
     if published is None:
         raise Refusal("not_found")
@@ -93,7 +94,7 @@ def _view(
     named = body.get("purposes") or [body["purpose"]]
     lines = []
     for name in named:
-        purpose = policy.purposes.get(name)
+        purpose = policy.purposes.get(whole_of(name))
         text = in_lang(purpose.text, lang) if purpose else name
         asks = name in asked or "purpose" in body
         lines.append(PurposeLine(name, text, asks, states.get(name, "none") if asks else "stated"))
@@ -117,46 +118,44 @@ def _label(policy: CompiledPolicy, name: str, lang: str) -> str:
     return in_lang(field.text, lang) if field else name
 
 
-def as_data(house: House, view: ReceiptView) -> dict[str, Any]:
-    """Give the receipt as a consent record with the proof of its ledger entry, as far as it has one."""
+def as_consents(house: House, view: ReceiptView, base: str = "") -> Consents:
+    """Give the consents of a receipt for export; `base` is the address of the site.
+
+    Clause: basis.consent (GDPR 7(1))
+    """
+    asked = {line.id for line in view.purposes if line.asked}
+    with house.store.read() as tx:
+        lines = lines_of(house, tx, view.subject, asked)
+    return Consents(
+        view.entry.ref, b64(view.subject), view.lang, lines, receipt=view.number, base=base, key=house.ledger.vkey
+    )
+
+
+def as_data(house: House, view: ReceiptView, base: str = "") -> dict[str, Any]:
+    """Give the receipt as a consent record, with every purpose told and the proof of its ledger entry if it has one."""
     policy = view.published.policy
     told: dict[str, Any] = {
-        "schema": SCHEMA,
+        **record(as_consents(house, view, base)),
         "receipt": view.number,
-        "record_id": view.entry.ref,
-        "principal_id": b64(view.subject),
         "event_time": view.at.isoformat(timespec="milliseconds"),
         "language": view.lang,
         "situation": view.situation,
         "fields": [name for name, _ in view.fields],
-        "controller": {
-            "name": dict(policy.controller.name),
-            "address": dict(policy.controller.address),
-            "contact": policy.contact.mailbox,
-        },
         "notice": {
             "version": policy.version,
             "sha256": policy.promise_hash,
-            "url": f"/privacy/{view.lang}/v/{policy.version}",
+            "url": f"{base}/privacy/{view.lang}/v/{policy.version}",
         },
-        "purposes": [_purpose(house, view, line) for line in view.purposes],
-        "withdrawal": f"/consent/receipts/{view.number}",
+        "purposes": [
+            {"id": line.id, "text": line.text, "consent": line.asked, **({"state": line.state} if line.asked else {})}
+            for line in view.purposes
+        ],
+        "withdrawal": f"{base}/consent/receipts/{view.number}",
     }
     proof = proof_of(house, view)
     if proof is not None:
         told["proof"] = proof
     return told
-
-
-def _purpose(house: House, view: ReceiptView, line: PurposeLine) -> dict[str, Any]:
-    policy = view.published.policy
-    said: dict[str, Any] = {"id": line.id, "text": line.text, "consent": line.asked}
-    if line.asked:
-        on: date = view.at.date()
-        terms = consent_terms(policy, house.law, view.situation, line.id, on)
-        kept = ("fields", "services", "recipients", "countries", "periods")
-        said |= {"state": line.state, "method": "explicit"} | {name: terms[name] for name in kept if name in terms}
-    return said
 
 
 def proof_of(house: House, view: ReceiptView) -> dict[str, Any] | None:

@@ -2,18 +2,72 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import date
 from typing import Any
 
-from upheld.basis.model import EVERY, Ground, Refused, Standings, mark_key
+from upheld.basis.model import EVERY, PERMITTING, Ground, Recorded, Refused, Standings, mark_key, part_key
 from upheld.notice.rules import sheet
-from upheld.policy.decide import bases_for
+from upheld.policy.decide import bases_for, jurisdictions
 from upheld.policy.law import Law
 from upheld.policy.model import CompiledPolicy
 from upheld.records import Relation
 
 _STOPS = ("suppressed", "restricted", "use_ceased", "provision_stopped")
+
+_MAY_DEFER = frozenset({"unknown", "requested", "expired", "invalidated", "revoked"})
+_MAY_ASK = frozenset({"unknown", "request_deferred", "expired", "invalidated", "revoked"})
+
+
+def next_state(before: str, action: str) -> str | None:
+    """Give the state a purpose takes from what is said of it, or None where nothing changes.
+
+    `give`, `renew`, `refuse`, `defer`, `withdraw` and `object` are the person's; `request`, `revoke`, `invalidate`
+    and `expire` are ours, and none of ours ever opens what a person closed: whoever refused, withdrew or objected is
+    not asked again. To refuse what was given is to withdraw it.
+    Clause: basis.consent (GDPR 4(11), 7; APPI 18)
+    """
+    stands = before in PERMITTING
+    after: str | None
+    match action:
+        case "give":
+            after = None if stands else "given"
+        case "renew":
+            after = "renewed" if stands or before == "expired" else "given"
+        case "refuse":
+            after = "withdrawn" if stands else "refused"
+        case "defer":
+            after = "request_deferred" if before in _MAY_DEFER else None
+        case "withdraw":
+            after = "withdrawn"
+        case "object":
+            after = "objected"
+        case "request":
+            after = "requested" if before in _MAY_ASK else None
+        case "revoke" | "invalidate" | "expire":
+            after = {"revoke": "revoked", "invalidate": "invalidated", "expire": "expired"}[action] if stands else None
+        case _:
+            raise ValueError("nobody says that of a purpose")
+    said_again = after == before and action != "renew"  # renewing is a statement of its own each time
+    return None if said_again else after
+
+
+def effective(state: str, until: date | None, on: date) -> str:
+    """Give the state on a legal day: a consent given for a time is expired from the day after its last.
+
+    Clause: basis.consent
+    """
+    return "expired" if state in PERMITTING and until is not None and until < on else state
+
+
+def keys_of(policy: CompiledPolicy, purpose: str, part: str = "") -> tuple[str, ...]:
+    """Name the standings that meet a use: of the whole purpose, and of the part used, else of every part.
+
+    Clause: collection.purposes
+    """
+    found = policy.purposes.get(purpose)
+    parts = (part,) if part else (found.parts if found else ())
+    return (purpose, *(part_key(purpose, name) for name in parts))
 
 
 def check_standing(
@@ -23,23 +77,25 @@ def check_standing(
     third_party: bool = False,
     direct_marketing: bool = False,
     despite: Iterable[str] = (),
+    keys: Sequence[str] = (),
 ) -> Refused | None:
     """Say what of the person's own standing stops a purpose: objection, withdrawal, restriction, stops.
 
     `third_party` asks for a hand-over to somebody outside, which alone meets `provision_stopped`;
     `direct_marketing` alone meets `suppressed`. `despite` names stops that do not bind here, such as
-    `restricted` for legal claims.
+    `restricted` for legal claims. `keys` are those of `keys_of` where the purpose has parts.
     Clause: basis.consent (GDPR 7(3), 18, 21; APPI 35)
     """
-    state = standings.get(purpose)
-    if state == "objected":
+    keys = keys or (purpose,)
+    states = [standings.get(key) for key in keys]
+    if "objected" in states or "upheld" in states:
         return Refused("objected", f"basis.purposes.{purpose}")
-    if state == "withdrawn":
+    if "withdrawn" in states:
         return Refused("consent_withdrawn", f"basis.purposes.{purpose}")
     spared = set(despite)
     for mark in _STOPS:
         meets = {"provision_stopped": third_party, "suppressed": direct_marketing}.get(mark, True)
-        if meets and mark not in spared and _marked(standings, mark, purpose):
+        if meets and mark not in spared and marked(standings, mark, keys):
             return Refused(mark, _CLAUSE_OF[mark])
     return None
 
@@ -52,8 +108,17 @@ _CLAUSE_OF = {
 }
 
 
-def _marked(standings: Standings, mark: str, purpose: str) -> bool:
-    return any(standings.get(mark_key(mark, name)) == "set" for name in (EVERY, purpose))
+def marked(standings: Standings, mark: str, keys: Iterable[str]) -> bool:
+    """Say whether a stop is set for all purposes or for one of these keys."""
+    return any(standings.get(mark_key(mark, name)) == "set" for name in (EVERY, *keys))
+
+
+def consents(standings: Standings, keys: Sequence[str]) -> bool:
+    """Say whether consent carries a use: to the whole purpose, or else to each of the parts that are used."""
+    whole, parts = keys[0], keys[1:]
+    if standings.get(whole) in PERMITTING:
+        return True
+    return bool(parts) and all(standings.get(key) in PERMITTING for key in parts)
 
 
 def check_basis(
@@ -68,11 +133,14 @@ def check_basis(
     evidence: CompiledPolicy | None = None,
     contract: Relation | None = None,
     open_kinds: Iterable[str] = (),
+    part: str = "",
+    recorded: Recorded | None = None,
 ) -> Ground | Refused:
     """Find the basis of a purpose for a record in every regime that holds for its origin, and ask for its proof.
 
     `policy` is the version of the record, `evidence` today's (default: the same); `contract` the relationship
-    the use is for; `open_kinds` the kinds of person (ids of `retention.subjects`) with an open relationship.
+    the use is for; `open_kinds` the kinds of person (ids of `retention.subjects`) with an open relationship;
+    `recorded` what staff put on file beside today's evidence.
     Clause: basis.purposes (GDPR 6(1), APPI 18(1))
     """
     bases = bases_for(policy, law, purpose, situation, origin, on, open_kinds)
@@ -80,28 +148,31 @@ def check_basis(
     clause = f"basis.purposes.{purpose}"
     line = policy.purpose_bases.get(purpose)
     assessment: str | None = None
+    statute = line.statute if line else None
     for basis in dict.fromkeys(bases.values()):
         if not basis:
             return Refused("no_legal_basis", clause)
         proof = policy.bases[basis].proof if basis in policy.bases else "nothing"
-        if proof == "consent_record" and standings.get(purpose) != "given":
+        if proof == "consent_record" and not consents(standings, keys_of(policy, purpose, part)):
             return Refused("consent_missing", clause)
         if proof == "contract_or_request":
             missing = _contract(contract, on, clause)
             if missing is not None:
                 return missing
         if proof == "assessment":
-            assessment = _text(today.evidence.of(clause).get("assessment"))
+            assessment = _text(today.evidence.of(clause).get("assessment")) or (recorded.assessment if recorded else None)
             if not assessment:
                 return Refused("no_legal_basis", clause)
-        if proof == "statute" and not (line and line.statute):
-            return Refused("no_legal_basis", clause)
+        if proof == "statute":
+            statute = (recorded.statute if recorded else None) or statute
+            if not statute:
+                return Refused("no_legal_basis", clause)
     rests_on_interest = assessment is not None and line is not None
     return Ground(
         bases=bases,
         interest=line.interest if rests_on_interest and line else None,
         assessment=assessment,
-        statute=line.statute if line else None,
+        statute=statute,
     )
 
 
@@ -146,3 +217,44 @@ def consent_terms(
         "countries": list(dict.fromkeys(code for service in services for code in service.countries)),
         "periods": [f"{end.after} {end.period}" for end in told.ends],
     }
+
+
+def interests_of(policy: CompiledPolicy, purpose: str) -> tuple[str, ...]:
+    """Give the closed list of interests from which the assessment of a purpose names one; empty: it rests on none.
+
+    Clause: basis.legitimate_interests (GDPR 6(1)(f), 13(1)(d))
+    """
+    line = policy.purpose_bases.get(purpose)
+    found = [policy.bases[basis] for basis in (line.bases.values() if line else ()) if basis in policy.bases]
+    return tuple(dict.fromkeys(name for basis in found if basis.proof == "assessment" for name in basis.interests))
+
+
+def absolute(policy: CompiledPolicy, purpose: str) -> bool:
+    """Say whether nothing outweighs an objection: to marketing, and to what rests on consent anyway.
+
+    Clause: rights.objection (GDPR 21(2)(3))
+    """
+    found = policy.purposes.get(purpose)
+    acts = {stated.act for one in policy.situations.values() for stated in one.purposes if stated.purpose == purpose}
+    line = policy.purpose_bases.get(purpose)
+    proofs = {policy.bases[basis].proof for basis in (line.bases.values() if line else ()) if basis in policy.bases}
+    return "send_marketing" in acts or (found is not None and found.act == "send_marketing") or "consent_record" in proofs
+
+
+def check_statute(
+    policy: CompiledPolicy, law: Law, statute: str, purpose: str, held: Iterable[str], on: date
+) -> Refused | None:
+    """Say why a statute is no ground for a person's data: its country does not count, or the policy states none.
+
+    `held` are the regimes under which the person's data stand.
+    Clause: basis.legal_obligation (GDPR 6(1)(c), 6(3))
+    """
+    clause = f"basis.purposes.{purpose}"
+    known = law.statute(statute)
+    for regime in held:
+        allowed = jurisdictions(policy, law, regime, on)
+        if allowed and (known is None or known.jurisdiction not in allowed):
+            return Refused("statute_jurisdiction", clause)
+    line = policy.purpose_bases.get(purpose)
+    stated = [policy.bases[basis].proof for basis in (line.bases.values() if line else ()) if basis in policy.bases]
+    return None if "statute" in stated else Refused("no_legal_basis", clause)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import date
 from typing import Any, Literal
 
 from litestar import Response, get, post
@@ -9,8 +11,11 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody
 from litestar.response import Redirect
 
-from upheld.basis import receipts
-from upheld.basis.actions import Stated, state_choice, withdraw
+from upheld.basis import receipts, tickets
+from upheld.basis.actions import OUR_ACTIONS, Stated, state_choice, withdraw
+from upheld.basis.export import FORMATS, as_format
+from upheld.basis.history import purpose_text
+from upheld.basis.model import whole_of
 from upheld.cookies import receipts as cookie_receipts
 from upheld.cookies.pages import show_receipt
 from upheld.db import unb64
@@ -33,26 +38,41 @@ class Identifier(Closed, frozen=True):
 
 
 class ConsentBody(Closed, frozen=True):
-    """What a person says of one purpose; `subject` is the number that collecting answered with."""
+    """What is said of one purpose; `subject` is the number that collecting answered with.
+
+    `request`, `revoke` and `invalidate` are the company's own acts and need a key. `purpose` may name a part, as
+    `respond_and_market.respond`; `valid_until` is the last day of a consent given for a time.
+    """
 
     purpose: str
-    action: Literal["give", "refuse", "withdraw", "object"]
+    action: Literal["give", "refuse", "defer", "renew", "withdraw", "object", "request", "revoke", "invalidate"]
     subject: str | None = None
     identifier: Identifier | None = None
     language: str | None = None
     notice_receipt: str | None = None
+    valid_until: date | None = None
+
+
+class LinkBody(Closed, frozen=True):
+    """Whose consent for what a withdrawal link is to end; `language` is that of the mail it goes into."""
+
+    purpose: str
+    subject: str
+    language: str = ""
 
 
 def routes(house: House, pages: Pages, guard: Guard) -> list[Any]:
     """Give the handlers of this room."""
-    return [_consents(house, guard), *_receipts(house, pages)]
+    return [_consents(house, guard), _links(house, guard), *_receipts(house, pages), *_withdrawals(house, pages)]
 
 
 def _consents(house: House, guard: Guard) -> Any:
     @post("/api/v1/consents", sync_to_thread=True)
     def consents(request: AnyRequest, data: JSONBody[ConsentBody]) -> Response[dict[str, Any]]:
-        """Write down that a person gives, refuses or withdraws consent, or objects; 201 only after it is durable."""
+        """Write down what is said of a purpose, by the person or by the company; 201 only after it is durable."""
         subject, actor = _subject(house, guard, request, data)
+        if data.action in OUR_ACTIONS:
+            actor = guard.permit(request.headers, f"consents:{whole_of(data.purpose)}")
         key = request.headers.get("idempotency-key")
         if not key:
             raise Refusal("idempotency_missing")
@@ -65,6 +85,7 @@ def _consents(house: House, guard: Guard) -> Any:
             lang=data.language,
             notice_receipt=data.notice_receipt,
             actor=actor,
+            until=data.valid_until,
             idempotency_key=key,
         )
         headers = {"Idempotency-Replayed": "true"} if done.replayed else {}
@@ -76,15 +97,8 @@ def _consents(house: House, guard: Guard) -> Any:
 def _subject(house: House, guard: Guard, request: AnyRequest, data: ConsentBody) -> tuple[bytes, str]:
     """Give (subject, actor): whoever holds the random number may speak for it, finding by identifier needs a key."""
     if data.subject is not None:
-        try:
-            number = unb64(data.subject)
-        except ValueError:
-            raise Refusal("value_invalid", fields=("subject",)) from None
-        with house.store.read() as tx:
-            if not receipts.subject_exists(house, tx, number):
-                raise Refusal("not_found")
-        return number, guard.caller(request.headers) or "self"
-    actor = guard.permit(request.headers, f"consents:{data.purpose}")
+        return _number(house, data.subject), guard.caller(request.headers) or "self"
+    actor = guard.permit(request.headers, f"consents:{whole_of(data.purpose)}")
     if data.identifier is None or data.identifier.kind not in identifier_kinds():
         raise Refusal("value_invalid", fields=("identifier",))
     try:
@@ -94,6 +108,68 @@ def _subject(house: House, guard: Guard, request: AnyRequest, data: ConsentBody)
     if found is None:
         raise Refusal("not_found")
     return found, actor
+
+
+def _links(house: House, guard: Guard) -> Any:
+    @post("/api/v1/consents/links", status_code=200, sync_to_thread=True)
+    def link(request: AnyRequest, data: JSONBody[LinkBody]) -> Response[dict[str, Any]]:
+        """Give the withdrawal link of a person and a purpose, and the two headers that a mail carries with it (RFC 8058)."""
+        keep_private(request.scope)
+        guard.permit(request.headers, f"consents:{whole_of(data.purpose)}")
+        subject = _number(house, data.subject)
+        path = f"/consent/withdraw/{tickets.make(house, subject, data.purpose, data.language)}"
+        return Response({"path": path, "headers": tickets.mail_headers(_base(request) + path)})
+
+    return link
+
+
+def _number(house: House, told: str) -> bytes:
+    """Read the number of somebody who is here; raises Refusal."""
+    try:
+        number = unb64(told)
+    except ValueError:
+        raise Refusal("value_invalid", fields=("subject",)) from None
+    with house.store.read() as tx:
+        if not receipts.subject_exists(house, tx, number):
+            raise Refusal("not_found")
+    return number
+
+
+def _withdrawals(house: House, pages: Pages) -> list[Any]:
+    @get("/consent/withdraw/{ticket:str}", include_in_schema=False, sync_to_thread=True)
+    def ask(request: AnyRequest, ticket: FromPath[str]) -> Response[str]:
+        """Show one button; whoever only looks at the link, as a mail scanner does, withdraws nothing."""
+        keep_private(request.scope)
+        return _ticket_page(house, pages, request, tickets.find(house, ticket), done=False)
+
+    @post("/consent/withdraw/{ticket:str}", status_code=200, include_in_schema=False, cross_site=True, sync_to_thread=True)
+    def act(request: AnyRequest, ticket: FromPath[str], form: NamedDependency[Form]) -> Response[str]:
+        """Withdraw, for the button and for the one click of a mail program; no sign-in, and again changes nothing."""
+        keep_private(request.scope)
+        how = "one_click" if form.one("List-Unsubscribe") == "One-Click" else "link"
+        found, done = tickets.use(house, ticket, how=how)
+        told = replace(found, state=done.state)
+        return _ticket_page(house, pages, request, told, done=True, before=not done.changed)
+
+    return [ask, act]
+
+
+def _ticket_page(
+    house: House, pages: Pages, request: AnyRequest, ticket: tickets.Ticket, *, done: bool, before: bool = False
+) -> Response[str]:
+    """Draw the page of a ticket in the person's language; the address or a switch may ask for another."""
+    policy = house.in_force().policy
+    asked = request.query_params.get("lang")
+    return pages.render(
+        request,
+        "basis/withdraw.html",
+        lang=asked if asked in policy.languages else ticket.lang,
+        frame=_frame(house),
+        ticket=ticket,
+        text=purpose_text(house, ticket.purpose),
+        done=done or ticket.state == "withdrawn",
+        before=before or not done,
+    )
 
 
 def _receipts(house: House, pages: Pages) -> list[Any]:
@@ -106,8 +182,12 @@ def _receipts(house: House, pages: Pages) -> list[Any]:
         view = receipts.find(house, number, lang)
         speak_for(request.scope, view.published.policy.label)
         keep_private(request.scope)
-        if wants_json(request) or request.query_params.get("as") == "data":
-            told = receipts.as_data(house, view)
+        wanted = _format(request)
+        if wanted in {"jsonld", "kantara"}:
+            exported = as_format(receipts.as_consents(house, view, _base(request)), wanted)
+            return Response(exported, media_type=FORMATS[wanted])
+        if wanted == "json":
+            told = receipts.as_data(house, view, _base(request))
             waiting = "proof" not in told
             return Response(told, status_code=202 if waiting else 200, headers={"Retry-After": "1"} if waiting else {})
         proof = receipts.proof_of(house, view)
@@ -132,6 +212,22 @@ def _receipts(house: House, pages: Pages) -> list[Any]:
         return Redirect(f"/consent/receipts/{number}?withdrawn=yes&lang={lang}", status_code=303)
 
     return [receipt, take_back]
+
+
+def _format(request: AnyRequest) -> str:
+    """Name the format asked for: by `?format=`, else by what the caller accepts; empty is the page."""
+    asked = request.query_params.get("format")
+    if asked is not None:
+        if asked not in FORMATS:
+            raise Refusal("value_invalid", fields=("format",))
+        return str(asked)
+    if "application/ld+json" in request.headers.get("accept", ""):
+        return "jsonld"
+    return "json" if wants_json(request) else ""
+
+
+def _base(request: AnyRequest) -> str:
+    return str(request.base_url).rstrip("/")
 
 
 def _frame(house: House) -> Frame:

@@ -19,6 +19,8 @@ _PARTS = {
     "apply": "keeping",
     "relation": "keeping",
     "request": "asking",
+    "consent": "bases",
+    "basis": "bases",
     "ledger": "proving",
     "staff": "people",
     "keys": "people",

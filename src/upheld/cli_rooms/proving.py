@@ -13,7 +13,7 @@ from upheld.cli_rooms.witnessing import witness
 
 @click.group()
 def ledger() -> None:
-    """Verify and prove what happened: verify, proof, consistency, checkpoint, receipt, witness."""
+    """Verify, prove and explain what happened: verify, explain, proof, consistency, checkpoint, receipt, witness."""
 
 
 @ledger.command()
@@ -65,6 +65,23 @@ def _receipt(file: Path, key: str | None, kind: str) -> None:
         say_json(told)
     else:
         click.echo(f"good  {proven.kind}  {told['at']}  entry {proven.n} of {proven.size}  {proven.origin}")
+
+
+@ledger.command()
+@click.argument("named", metavar="N")
+@data_option
+@format_option
+def explain(named: str, data: Path, kind: str) -> None:
+    """Say what entry N is and on what it rested at that moment; N is its number, or its id as answers give it."""
+    from upheld.security.explain import explain as explained
+    from upheld.security.explain import in_lines
+
+    with house(data) as opened:
+        told = explained(opened, int(named) if named.isdecimal() else named)
+    if kind == "json":
+        say_json(told)
+    else:
+        click.echo("\n".join(in_lines(told)))
 
 
 @ledger.command()

@@ -30,7 +30,9 @@ _AREAS: dict[str, tuple[int, str]] = {
     "cookies": (40, "cookie.chosen* cookie.signal* cookie.drift"),
     "basis": (
         60,
-        "consent.given* consent.refused* consent.withdrawn* objection.raised* objection.decided* interest.assessed",
+        ("consent.given* consent.refused* consent.withdrawn* objection.raised* objection.decided* interest.assessed "
+        "consent.requested* consent.deferred* consent.renewed* consent.expired* consent.revoked* "
+        "consent.invalidated* obligation.named*"),
     ),
     "security": (
         80,

@@ -124,6 +124,16 @@ def asks_basis(policy: CompiledPolicy, law: Law, regime: str, on: date) -> bool:
     return any(rule.regime == regime and rule.value.get("default") is None for rule in rules)
 
 
+def jurisdictions(policy: CompiledPolicy, law: Law, regime: str, on: date) -> frozenset[str]:
+    """Give the jurisdictions whose statutes count in a regime; none where the regime does not ask.
+
+    Of the Union or a Member State in the EEA; in the UK, of the UK.
+    Clause: basis.purposes (GDPR 6(3))
+    """
+    rules = law.rule(policy.packs, "basis.statute", on)
+    return frozenset(word for rule in rules if rule.regime == regime for word in rule.words("jurisdictions"))
+
+
 def _need(policy: CompiledPolicy, basis: str, purpose: str) -> str:
     proof = policy.bases[basis].proof if basis in policy.bases else "nothing"
     return {

@@ -22,11 +22,11 @@ from upheld.records.model import (
 from upheld.records.rows import read_record
 
 NO_RELATION = b""
-_STANDINGS = "SELECT subject, purpose, state, generation, since, entry_id FROM standing WHERE subject"
+_STANDINGS = "SELECT subject, purpose, state, generation, since, entry_id, until FROM standing WHERE subject"
 _STAND = Insert(
     store.standing,
     "ON CONFLICT (purpose, subject) DO UPDATE SET state = excluded.state, generation = excluded.generation,"
-    " since = excluded.since, entry_id = excluded.entry_id",
+    " since = excluded.since, entry_id = excluded.entry_id, until = excluded.until",
 )
 _OPEN = Insert(store.relation)
 _MARK = Insert(
@@ -129,18 +129,28 @@ class Circumstances(VaultBase):
         seen.update(dict.fromkeys(("standing", *pair) for pair in asked))
         for row in rows_among(tx, _STANDINGS, {subject for subject, _ in asked}):
             if ("standing", row[0], row[1]) in seen:
-                number, name, state, generation, since, entry = row
-                seen["standing", number, name] = Standing(number, name, state, generation, from_ms(since), entry)
+                number, name, state, generation, since, entry, until = row
+                until = date.fromisoformat(until) if isinstance(until, str) else until  # as SQLite keeps a day
+                seen["standing", number, name] = Standing(number, name, state, generation, from_ms(since), entry, until)
 
     def set_standing(
-        self, tx: sa.Connection, subject: bytes, purpose: str, state: str, entry_id: bytes
+        self,
+        tx: sa.Connection,
+        subject: bytes,
+        purpose: str,
+        state: str,
+        entry_id: bytes,
+        until: date | None = None,
     ) -> Standing:
-        """Set how a purpose stands, with the ledger entry that made it so, and raise the subject's generation."""
+        """Set how a purpose stands, with the ledger entry that made it so, and raise the subject's generation.
+
+        `until` is the last legal day of a state that ends by itself.
+        """
         self.ensure_subject(tx, subject)
         generation = self._raise_generation(tx, subject, "live")
         now = to_ms(self._clock.now())
-        stands = Standing(subject, purpose, state, generation, from_ms(now), entry_id)
-        later(tx, _stand_all, (purpose, subject, state, generation, now, entry_id))
+        stands = Standing(subject, purpose, state, generation, from_ms(now), entry_id, until)
+        later(tx, _stand_all, (purpose, subject, state, generation, now, entry_id, until))
         notebook(tx).seen["standing", subject, purpose] = stands
         return stands
 
@@ -157,6 +167,12 @@ class Circumstances(VaultBase):
         table = store.standing
         query = sa.select(table).where(table.c.purpose == purpose, table.c.subject > after)
         return [_standing(row) for row in tx.execute(query.order_by(table.c.subject).limit(limit))]
+
+    def standings_over(self, tx: sa.Connection, on: date, *, limit: int = 1000) -> list[Standing]:
+        """List standings whose own last day is before a legal day, the one that ended first first."""
+        table = store.standing
+        query = sa.select(table).where(table.c.until < on).order_by(table.c.until, table.c.subject, table.c.purpose)
+        return [_standing(row) for row in tx.execute(query.limit(limit))]
 
     # retention clocks
 
@@ -229,7 +245,7 @@ def _mark_all(tx: sa.Connection, marks: list[tuple[bytes, str, bytes, int]]) -> 
     _MARK(tx, [(*place, at) for place, at in latest.items()])
 
 
-def _stand_all(tx: sa.Connection, told: list[tuple[str, bytes, str, int, int, bytes]]) -> None:
+def _stand_all(tx: sa.Connection, told: list[tuple[str, bytes, str, int, int, bytes, date | None]]) -> None:
     """Write standings; of one purpose of a person the last counts."""
     _STAND(tx, list({row[:2]: row for row in told}.values()))
 
@@ -239,4 +255,4 @@ def _relation(row: store.AnyRow) -> Relation:
 
 
 def _standing(row: store.AnyRow) -> Standing:
-    return Standing(row.subject, row.purpose, row.state, row.generation, row.since, row.entry_id)
+    return Standing(row.subject, row.purpose, row.state, row.generation, row.since, row.entry_id, row.until)

@@ -79,6 +79,7 @@ class Standing:
     generation: int
     since: datetime
     entry_id: bytes
+    until: date | None = None
 
 
 @dataclass(frozen=True, slots=True)

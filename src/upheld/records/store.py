@@ -61,14 +61,16 @@ sa.Index("record_review", record.c.id, sqlite_where=record.c.review != "", postg
 standing = sa.Table(
     "standing",
     data_metadata,
-    sa.Column("purpose", sa.String(64), primary_key=True),
+    sa.Column("purpose", sa.String(128), primary_key=True),
     sa.Column("subject", sa.LargeBinary(16), primary_key=True),
     sa.Column("state", sa.String(32), nullable=False),
     sa.Column("generation", sa.Integer, nullable=False),
     sa.Column("since", UtcMs, nullable=False),
     sa.Column("entry_id", sa.LargeBinary(16), nullable=False),
+    sa.Column("until", sa.Date),
 )
 sa.Index("standing_subject", standing.c.subject, standing.c.purpose)
+sa.Index("standing_until", standing.c.until)
 
 start = sa.Table(
     "start",

@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import sqlalchemy as sa
 
 from upheld.basis.actions import standings_of
-from upheld.basis.model import Ground, Refused, Standings
+from upheld.basis.grounds import recorded_for
+from upheld.basis.model import PERMITTING, Refused, Standings, part_key
 from upheld.db import b64, retried, unb64
 from upheld.notice import House
 from upheld.policy.model import CompiledPolicy
 from upheld.records import IdentifierSharedError, Record, Relation
+from upheld.security import staff
 from upheld.security.model import Ask, Keeping, Now, Permit, Person, Reader, Reading, ReadRecord, Shut
-from upheld.security.rules import check_reader, furthest, may_read
+from upheld.security.rules import (
+    LEGAL_CLAIMS,
+    check_reader,
+    check_worker,
+    furthest,
+    may_read,
+    may_read_as_told,
+)
 from upheld.security.staff import rules_today
 from upheld.web.refusals import Refusal
 
@@ -66,17 +75,20 @@ def read(
     fields: Sequence[str] = (),
     record: str = "",
     contract_id: str = "",
+    part: str = "",
+    approver: int | None = None,
 ) -> Reading:
     """Read fields of one person for a purpose, of each record that allows it.
 
     The person is named by `subject` (as collecting answered) or by an `identifier` (kind to value). Without
-    `fields` it is every field the purpose may use. `contract_id` names the contract the use is for. What is read
+    `fields` it is every field the purpose may use. `contract_id` names the contract the use is for, `part` one part
+    of the purpose, `approver` the member of staff who approved a read of restricted data for legal claims. What is read
     and the entry that says so are one transaction. Raises Refusal: of the records that all refuse, the reason
     that got furthest; `not_found` for nobody.
     Clause: security.technical.access (APPI 18, 23; GDPR 5(1)(b), 32)
     """
     now = now_of(house)
-    early = check_reader(now, reader, purpose)
+    early = None if purpose == LEGAL_CLAIMS else check_reader(now, reader, purpose)
     person = person_of(house, subject, identifier or {})
     with house.store.write() as tx:
         records = house.vault.records_of(tx, person) if person else []
@@ -84,9 +96,11 @@ def read(
         if not wanted:
             _nobody(now, purpose, early)
         around = surroundings(house, tx, wanted[0].subject, contract_id)
-        judged = [(one, judge(house, tx, now, reader, one, around, purpose, fields)) for one in wanted]
+        approved = _approver(house, tx, now, approver)
+        asks = {one.id: ask_of(one, purpose, fields, part=part, approver=approved) for one in wanted}
+        judged = [(one, judge(house, tx, now, reader, one, around, asks[one.id])) for one in wanted]
         opened = [
-            _read_one(house, tx, reader, one, permit, purpose, fields)
+            _read_one(house, tx, reader, one, permit, asks[one.id])
             for one, permit in judged
             if isinstance(permit, Permit)
         ]
@@ -95,6 +109,41 @@ def read(
     if shut is not None:
         raise shut
     return Reading(b64(wanted[0].subject), purpose, tuple(opened))
+
+
+def _approver(house: House, tx: sa.Connection, now: Now, number: int | None) -> str:
+    """Give who approves, if they are trained, have accepted the rules and hold a role; else nobody does.
+
+    Clause: security.technical.access (APPI 23, 24)
+    """
+    if number is None:
+        return ""
+    try:
+        found = staff.reader(house, tx, number)
+    except Refusal:  # no such account
+        return ""
+    return found.actor if check_worker(now, found) is None else ""
+
+
+def acting(house: House, number: int) -> str:
+    """Give the actor of a member of staff who decides about somebody's data; raises Refusal where they may not.
+
+    Clause: security.technical.access (APPI 23, 24)
+    """
+    now = now_of(house)
+    with house.store.read() as tx:
+        found = staff.reader(house, tx, number)
+    shut = check_worker(now, found)
+    if shut is not None:
+        raise refusal(shut.refused, now.policy)
+    return found.actor
+
+
+def ask_of(
+    record: Record, purpose: str, fields: Sequence[str], *, part: str = "", approver: str = ""
+) -> Ask:
+    """Say what is asked of one record."""
+    return Ask(record.situation, purpose, tuple(fields), record.origin, record.review, part, approver)
 
 
 def _nobody(now: Now, purpose: str, early: Shut | None) -> None:
@@ -139,23 +188,44 @@ def judge(
     reader: Reader,
     record: Record,
     around: Surroundings,
-    purpose: str,
-    fields: Sequence[str],
+    ask: Ask,
     *,
     totals: bool = False,
 ) -> Permit | Shut:
-    """Put one record before the gate."""
+    """Put one record before the gate; what only a later consent or a recorded proof opens is looked up when it is shut."""
     if not _keeping:
         raise RuntimeError("nothing tells how long records may be read; `retention.subscribe` does")
     policy = version_of(house, record)
-    ask = Ask(record.situation, purpose, tuple(fields), record.origin, record.review)
     person = Person(
         kept=_keeping[0](house, tx, record, policy),
         standings=around.standings,
         contract=around.named or _own(record, around.relations),
         open_kinds=open_kinds(policy, around.relations, now),
     )
-    return may_read(policy, now, ask, reader, person, totals=totals)
+    outcome = may_read(policy, now, ask, reader, person, totals=totals)
+    if isinstance(outcome, Permit) or totals:
+        return outcome
+    if outcome.refused.code == "no_legal_basis":
+        recorded = recorded_for(tx, record.subject, ask.purpose)
+        return outcome if recorded is None else may_read(policy, now, ask, reader, replace(person, recorded=recorded))
+    if outcome.refused.code == "purpose_not_declared":
+        later = _consented(house, tx, record.subject, around.standings, ask)
+        return may_read_as_told(policy, later, now, ask, reader, person) if later is not None else outcome
+    return outcome
+
+
+def _consented(
+    house: House, tx: sa.Connection, subject: bytes, standings: Standings, ask: Ask
+) -> CompiledPolicy | None:
+    """Give the version under whose notice a person consented to a purpose, while that consent stands."""
+    key = part_key(ask.purpose, ask.part)
+    name = key if standings.get(key) in PERMITTING else ask.purpose
+    if standings.get(name) not in PERMITTING:
+        return None
+    found = house.vault.standing(tx, subject, name)
+    said = found and house.ledger.entry(found.entry_id, tx=tx)
+    published = house.shelf.version(said.policy_version) if said else None
+    return published.policy if published else None
 
 
 def _own(record: Record, relations: Sequence[Relation]) -> Relation | None:
@@ -180,19 +250,18 @@ def _read_one(
     reader: Reader,
     record: Record,
     permit: Permit,
-    purpose: str,
-    fields: Sequence[str],
+    ask: Ask,
 ) -> ReadRecord:
     """Open a record, keep the allowed fields, and write the entry."""
-    names = allowed_fields(house, record, permit, purpose, fields)
+    names = allowed_fields(house, record, permit, ask.purpose, ask.fields)
     opened = house.vault.open_fields(tx, record)
     values = {name: opened[name] for name in names if name in opened}
     body = {
         "record": record.ref,
         "situation": record.situation,
-        "purpose": purpose,
+        "purpose": ask.purpose,
         "fields": list(values),
-        **_grounds(house, tx, record, permit.ground, purpose),
+        **_grounds(house, tx, record, permit, ask),
     }
     entry = house.ledger.append(
         tx,
@@ -217,20 +286,30 @@ def allowed_fields(
     policy = version_of(house, record)
     if permit.lock is not None:
         return tuple(sorted(permit.lock.fields))
+    if permit.usable is not None:
+        return permit.usable
     mask = policy.use_masks[record.situation].get(purpose, 0)
     return tuple(name for name, bit in policy.field_bits.items() if mask & bit)
 
 
 def _grounds(
-    house: House, tx: sa.Connection, record: Record, ground: Ground, purpose: str
+    house: House, tx: sa.Connection, record: Record, permit: Permit, ask: Ask
 ) -> dict[str, object]:
-    """Say in the entry on what the read rests: bases, interest, statute, and the statement of the person."""
+    """Say in the entry on what the read rests: bases, interest, statute, approval, and the statement of the person."""
+    ground = permit.ground
     told: dict[str, object] = {"bases": dict(ground.bases)}
-    if ground.interest:
-        told["interest"] = ground.interest
-    if ground.statute:
-        told["statute"] = ground.statute
-    standing = house.vault.standing(tx, record.subject, purpose)
+    named = {
+        "interest": ground.interest,
+        "assessment": ground.assessment,
+        "statute": ground.statute,
+        "part": ask.part,
+        "told": permit.told,
+        "approver": ask.approver if ground.claims else "",
+    }
+    told |= {name: value for name, value in named.items() if value}
+    standing = house.vault.standing(tx, record.subject, part_key(ask.purpose, ask.part))
+    if standing is None and ask.part:
+        standing = house.vault.standing(tx, record.subject, ask.purpose)
     if standing is not None:
         told["standing"] = {"state": standing.state, "entry": b64(standing.entry_id)}
     return told

@@ -14,7 +14,7 @@ from upheld.db import b64, retried
 from upheld.notice import House
 from upheld.policy.model import CompiledPolicy
 from upheld.records import Record
-from upheld.security.actions import judge, now_of, refusal, surroundings, version_of
+from upheld.security.actions import ask_of, judge, now_of, refusal, surroundings, version_of
 from upheld.security.model import Now, Permit, Reader, Shut
 from upheld.security.rules import act_of, check_reader
 from upheld.web.refusals import Refusal
@@ -124,9 +124,8 @@ def _walk(
             around = surroundings(house, tx, record.subject)
             fields = needed(policy, record, wanted.purpose)
             totals = _totals(now.policy, wanted)
-            outcome = judge(
-                house, tx, now, reader, record, around, wanted.purpose, () if totals else fields, totals=totals
-            )
+            ask = ask_of(record, wanted.purpose, () if totals else fields)
+            outcome = judge(house, tx, now, reader, record, around, ask, totals=totals)
             if isinstance(outcome, Permit):
                 found.people.setdefault(record.subject, []).append((record, outcome))
             else:

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 import sqlalchemy as sa
 
-from upheld.basis.model import Ground, Refused, Standings
+from upheld.basis.model import Ground, Recorded, Refused, Standings
 from upheld.notice import House
 from upheld.policy.law import Law
 from upheld.policy.model import CompiledPolicy, Frozen
@@ -86,13 +86,18 @@ class Keeping(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """What is asked of one record: its situation and origin, the purpose, the fields, whether it awaits a review."""
+    """What is asked of one record: its situation and origin, the purpose, the fields, whether it awaits a review.
+
+    `part` names one part of the purpose; `approver` who approved a read for legal claims.
+    """
 
     situation: str
     purpose: str
     fields: tuple[str, ...]
     origin: str
     review: str = ""
+    part: str = ""
+    approver: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,15 +118,22 @@ class Person:
     standings: Standings = field(default_factory=Frozen)
     contract: Relation | None = None
     open_kinds: tuple[str, ...] = ()
+    recorded: Recorded | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Permit:
-    """The gate is open: the ground it rests on, or the lock that opens it."""
+    """The gate is open: the ground it rests on, or the lock that opens it.
+
+    `usable` are the fields that may leave where it is not for the record's own version to say; `told` is the later
+    version under whose notice the person consented to the purpose.
+    """
 
     ground: Ground
     clause: str
     lock: Lock | None = None
+    usable: tuple[str, ...] | None = None
+    told: str = ""
 
 
 @dataclass(frozen=True, slots=True)

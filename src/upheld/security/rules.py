@@ -6,10 +6,11 @@ What the record's own version states comes first, then who reads, then what stan
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import date
 
 from upheld.basis.model import Ground, Refused
-from upheld.basis.rules import check_basis, check_standing
+from upheld.basis.rules import check_basis, check_standing, consents, keys_of
 from upheld.policy.decide import state
 from upheld.policy.model import CompiledPolicy, Frozen
 from upheld.policy.period import Period
@@ -17,11 +18,12 @@ from upheld.security.model import Ask, Kept, Lock, Now, Permit, Person, Reader, 
 
 STEPS = (
     "situation_unknown", "field_not_declared", "purpose_not_declared", "role_not_allowed", "training_expired",
-    "rules_not_accepted", "purpose_gap", "aggregate_only", "review_pending", "standing", "basis", "retention_expired",
+    "rules_not_accepted", "approval_missing", "purpose_gap", "aggregate_only", "review_pending", "standing", "basis", "retention_expired",
 )  # fmt: skip
 """The steps of the gate in order; where records of a person differ, the refusal that got furthest is told."""
 
-_STATED = frozenset({"situation_unknown", "field_not_declared", "purpose_not_declared"})
+LEGAL_CLAIMS = "legal_claims"
+"""The one use of restricted data that needs no purpose of the policy, only a second person (GDPR 18(2))."""
 
 
 def rules_of(today: CompiledPolicy, documents: Mapping[str, str]) -> Rules | None:
@@ -78,6 +80,15 @@ def check_reader(now: Now, reader: Reader, purpose: str) -> Shut | None:
     return None
 
 
+def check_worker(now: Now, reader: Reader) -> Shut | None:
+    """Say what stops a member of staff from deciding about people's data: no role, no training, rules not accepted.
+
+    Clause: security.technical.access (APPI 23, 24)
+    """
+    covered = next((name for name in now.policy.purposes if reader.covers(name)), "")
+    return check_reader(now, reader, covered) if covered else _shut("role_not_allowed", "security.technical.access")
+
+
 def may_read(
     policy: CompiledPolicy, now: Now, ask: Ask, reader: Reader, person: Person, *, totals: bool = False
 ) -> Permit | Shut:
@@ -87,6 +98,8 @@ def may_read(
     that only figures leave, so that `aggregate_only` does not stop it.
     Clause: security.technical.access (APPI 18, 23; GDPR 5(1)(b), 6, 32)
     """
+    if ask.purpose == LEGAL_CLAIMS:
+        return _claims(policy, now, ask, reader, person)
     lock = _lock(person.kept, ask, now.on)
     shut = None if lock else _stated(policy, ask, person.kept, now.on)
     shut = shut or check_reader(now, reader, ask.purpose)
@@ -95,6 +108,58 @@ def may_read(
     if lock is not None:
         return Permit(Ground(bases=Frozen(), statute=lock.statute), f"retention.longer_by_law.{lock.id}", lock)
     return _kept_shut(policy, ask, reader, totals) or _stands(policy, now, ask, person)
+
+
+def _claims(policy: CompiledPolicy, now: Now, ask: Ask, reader: Reader, person: Person) -> Permit | Shut:
+    """Open restricted data for legal claims: to who works with the situation, approved by somebody else.
+
+    Data that nobody restricted are read under their own purposes.
+    Clause: rights.restriction (GDPR 18(2))
+    """
+    row = policy.use_masks.get(ask.situation)
+    if row is None:
+        return _shut("situation_unknown", "collection")
+    declared = policy.situations[ask.situation].fields
+    if any(name not in declared for name in ask.fields):
+        return _shut("field_not_declared", f"collection.{ask.situation}.collect")
+    if not any(state == "set" and key.endswith("#restricted") for key, state in person.standings.items()):
+        return _shut("purpose_not_declared", f"collection.{ask.situation}.purposes")
+    worked = next((name for name in row if reader.covers(name)), "") if reader.staff else ""
+    shut = check_reader(now, reader, worked) if worked else _shut("role_not_allowed", "security.technical.access")
+    if shut is not None:
+        return shut
+    if not ask.approver or ask.approver == reader.actor:
+        return _shut("approval_missing", "rights.restriction")
+    if any(person.kept.over(name, now.on) for name in ask.fields or tuple(person.kept.ends)):
+        return _shut("retention_expired", person.kept.clause)
+    return Permit(Ground(bases=Frozen(), claims=True), "rights.restriction", usable=tuple(declared))
+
+
+def may_read_as_told(
+    policy: CompiledPolicy, later: CompiledPolicy, now: Now, ask: Ask, reader: Reader, person: Person
+) -> Permit | Shut:
+    """Decide a read that the record's own version does not state, for somebody who consented to it later.
+
+    `later` is the version under whose notice the person said yes. It must state the purpose for the situation, and
+    only fields that the record's own version declares are opened; periods stay those of the record.
+    Clause: basis.consent (APPI 17(2), 18(1); GDPR 6(1)(a), 7)
+    """
+    stated = _stated(policy, ask, person.kept, now.on)
+    if stated is None or stated.refused.code != "purpose_not_declared":
+        return may_read(policy, now, ask, reader, person)
+    if not consents(person.standings, keys_of(later, ask.purpose, ask.part)):
+        return stated
+    outcome = may_read(later, now, ask, reader, person)
+    if isinstance(outcome, Shut):
+        return stated if outcome.refused.code in {"situation_unknown", "purpose_not_declared"} else outcome
+    mask = later.use_masks[ask.situation].get(ask.purpose, 0) & _declared(policy, later, ask.situation)
+    usable = tuple(name for name, bit in later.field_bits.items() if mask & bit)
+    return replace(outcome, usable=usable, told=later.version)
+
+
+def _declared(policy: CompiledPolicy, later: CompiledPolicy, situation: str) -> int:
+    """Give the bits, in a later version, of the fields that a record's own version declares for its situation."""
+    return sum(later.field_bits.get(name, 0) for name in policy.situations[situation].fields)
 
 
 def _kept_shut(policy: CompiledPolicy, ask: Ask, reader: Reader, totals: bool) -> Shut | None:
@@ -118,12 +183,14 @@ def _meets_screened(policy: CompiledPolicy, ask: Ask) -> bool:
 def _stands(policy: CompiledPolicy, now: Now, ask: Ask, person: Person) -> Permit | Shut:
     """Ask for standing, basis and period."""
     marketing = act_of(policy, ask.situation, ask.purpose) == "send_marketing"
-    stopped = check_standing(ask.purpose, person.standings, direct_marketing=marketing)
+    keys = keys_of(policy, ask.purpose, ask.part)
+    stopped = check_standing(ask.purpose, person.standings, direct_marketing=marketing, keys=keys)
     if stopped is not None:
         return Shut(STEPS.index("standing"), stopped)
     ground = check_basis(
         policy, now.law, ask.situation, ask.purpose, ask.origin, now.on, person.standings,
-        evidence=now.policy, contract=person.contract, open_kinds=person.open_kinds,
+        evidence=now.policy, contract=person.contract, open_kinds=person.open_kinds, part=ask.part,
+        recorded=person.recorded,
     )  # fmt: skip
     if isinstance(ground, Refused):
         return Shut(STEPS.index("basis"), ground)
@@ -146,6 +213,8 @@ def _stated(policy: CompiledPolicy, ask: Ask, kept: Kept, on: date) -> Shut | No
         return _shut(code, found.clause)
     if not ask.fields and ask.purpose not in policy.use_masks.get(ask.situation, {}):
         return _shut("purpose_not_declared", f"collection.{ask.situation}.purposes")
+    if ask.part and ask.part not in policy.purposes[ask.purpose].parts:
+        return _shut("purpose_not_declared", f"collection.purposes.{ask.purpose}")
     return None
 
 

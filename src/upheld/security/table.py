@@ -12,14 +12,14 @@ from functools import cached_property
 from typing import NamedTuple
 
 from upheld.basis.model import EVERY, Standings, mark_key
-from upheld.basis.rules import check_standing
+from upheld.basis.rules import check_standing, consents, keys_of
 from upheld.policy.decide import bases_for
 from upheld.policy.model import CompiledPolicy
 from upheld.records import Relation
 from upheld.security.model import Now
 from upheld.security.rules import act_of
 
-_STOPPED = frozenset({"objected", "withdrawn"})
+_STOPPED = frozenset({"objected", "upheld", "withdrawn"})
 _MARKS = ("restricted", "use_ceased", "suppressed")
 
 
@@ -62,6 +62,7 @@ class Sheet:
         self._now = now
         self._situation = situation
         self._places = {purpose: place for place, purpose in enumerate(policy.use_masks.get(situation, {}))}
+        self._keys = {purpose: keys_of(policy, purpose) for purpose in self._places}
         self._rows = {purpose: self._row(purpose, origin) for purpose in self._places}
         self._direct = sum(
             self._rows[one].bit for one in self._places if act_of(policy, situation, one) == "send_marketing"
@@ -106,12 +107,12 @@ class Sheet:
         stopped = 0
         every = [mark for mark in _MARKS if standings.get(mark_key(mark, EVERY)) == "set"]
         for purpose, place in self._places.items():
-            state = standings.get(purpose)
-            if state == "given":
+            keys = self._keys[purpose]
+            if consents(standings, keys):
                 given |= 1 << place
-            if every or state in _STOPPED or any(standings.get(mark_key(mark, purpose)) == "set" for mark in _MARKS):
+            if every or any(_shuts(standings, key) for key in keys):
                 marketing = bool(self._direct >> place & 1)
-                stop = check_standing(purpose, standings, direct_marketing=marketing)
+                stop = check_standing(purpose, standings, direct_marketing=marketing, keys=keys)
                 stopped |= (stop is not None) << place
         return Stance(given, stopped)
 
@@ -138,3 +139,8 @@ class Sheet:
         consent = ("consent_record" in proofs.values()) << place
         contract = ("contract_or_request" in proofs.values()) << (width + place)
         return Row(policy.use_masks[self._situation][purpose], bit, consent | contract, True)
+
+
+def _shuts(standings: Standings, key: str) -> bool:
+    """Say whether a standing key may stop something, so that the rule is worth asking."""
+    return standings.get(key) in _STOPPED or any(standings.get(mark_key(mark, key)) == "set" for mark in _MARKS)

@@ -13,7 +13,7 @@ from litestar.params import FromPath, JSONBody
 from litestar.response import Redirect, Stream
 
 from upheld.notice import House, Published
-from upheld.security import actions, entry, inbox, keys, staff
+from upheld.security import actions, bases, entry, inbox, keys, staff
 from upheld.security.audience import Wanted, audience
 from upheld.security.guard import KeyGuard
 from upheld.security.model import Reading
@@ -40,6 +40,8 @@ class ReadBody(Closed, frozen=True):
     fields: list[str] = msgspec.field(default_factory=list)
     record: str = ""
     contract_id: str = ""
+    part: str = ""
+    approver: int | None = None
 
 
 class AudienceBody(Closed, frozen=True):
@@ -58,6 +60,7 @@ def routes(house: House, pages: Pages) -> list[Any]:
         *_console(house, pages),
         *entry.routes(house, pages),
         *inbox.routes(house, pages),
+        *bases.routes(house, pages),
     ]
 
 
@@ -75,6 +78,8 @@ def _api(house: House, guard: KeyGuard) -> list[Any]:
             fields=data.fields,
             record=data.record,
             contract_id=data.contract_id,
+            part=data.part,
+            approver=data.approver,
         )
         return Response(reading_said(found))
 

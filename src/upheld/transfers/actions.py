@@ -8,13 +8,22 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from upheld.basis.model import Refused
-from upheld.basis.rules import check_standing
+from upheld.basis.rules import check_standing, keys_of
 from upheld.db import b64, retried
 from upheld.notice import House
 from upheld.policy.model import Recipient
 from upheld.records import Record
 from upheld.security import STEPS
-from upheld.security.actions import Surroundings, judge, now_of, person_of, refusal, surroundings, version_of
+from upheld.security.actions import (
+    Surroundings,
+    ask_of,
+    judge,
+    now_of,
+    person_of,
+    refusal,
+    surroundings,
+    version_of,
+)
 from upheld.security.audience import needed
 from upheld.security.model import Now, Permit, Reader, Shut
 from upheld.security.rules import check_reader
@@ -111,18 +120,19 @@ def _gate(
 ) -> _Open | Shut | Stop:
     """Put one record before both gates, in the order that the law gives them."""
     hop, now = asked.hop, asked.now
-    permit = judge(house, tx, now, asked.reader, record, around, hop.purpose, hop.fields)
+    permit = judge(house, tx, now, asked.reader, record, around, ask_of(record, hop.purpose, hop.fields))
     if isinstance(permit, Shut):
         return permit
     own = version_of(house, record)
-    fields = hop.fields or _default(asked, needed(own, record, hop.purpose))
+    usable = permit.usable if permit.usable is not None else needed(own, record, hop.purpose)
+    fields = hop.fields or _default(asked, usable)
     if not asked.outside:
         route = permitted(
             now.policy, house.law, hop.service, record.origin, hop.purpose, fields, now.on, hop.region,
             situation=record.situation,
         )  # fmt: skip
         return _Open(permit, route, fields) if isinstance(route, Route) else route
-    stopped = check_standing(hop.purpose, around.standings, third_party=True)
+    stopped = check_standing(hop.purpose, around.standings, third_party=True, keys=keys_of(own, hop.purpose))
     if stopped is not None:
         return Stop(stopped.code, stopped.clause)
     handed = may_hand_over(

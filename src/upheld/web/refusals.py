@@ -19,13 +19,14 @@ _BY_STATUS: Mapping[int, str] = {
         transfer_no_safeguard scc_module uk_addendum_missing forbidden cross_site""",
     404: "situation_unknown not_found",
     405: "method_not_allowed",
-    409: "notice_not_shown notice_stale statutory_procedure fee_unpaid identity_needed idempotency_running",
+    409: """notice_not_shown notice_stale statutory_procedure fee_unpaid identity_needed idempotency_running
+        person_not_told""",
     410: "gone",
     412: "changed_meanwhile",
     413: "too_large",
     415: "media_type",
     422: """field_not_declared field_required item_not_listed subtype_unknown source_unconfirmed special_care_no_consent
-        interest_unknown statute_jurisdiction approval_missing ground_missing right_not_offered member_unknown
+        interest_unknown statute_jurisdiction approval_missing ground_missing objection_absolute right_not_offered member_unknown
         value_invalid idempotency_mismatch""",
     428: "precondition_missing",
     429: "too_many",

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from upheld.policy.check.context import Context
-from upheld.policy.decide import asks_basis, basis_in
+from upheld.policy.decide import asks_basis, basis_in, jurisdictions
 from upheld.policy.findings import Finding, KeyPath, Span
 from upheld.policy.source import Map, Scalar, Seq
 
@@ -61,17 +61,11 @@ def statutes(ctx: Context) -> Iterator[Finding]:
             found = ctx.policy.bases.get(basis)
             if found is None or found.proof != "statute":
                 continue
-            allowed = _jurisdictions(ctx, regime)
+            allowed = jurisdictions(ctx.policy, ctx.law, regime, ctx.as_of)
             statute = ctx.law.statute(line.statute) if line.statute else None
             if allowed and (statute is None or statute.jurisdiction not in allowed):
                 path = ("basis", "purposes", line.purpose, regime)
                 yield from ctx.say("PP203", path, purpose=line.purpose, regimes=[regime])
-
-
-def _jurisdictions(ctx: Context, regime: str) -> frozenset[str]:
-    """Give the jurisdictions whose statutes count: of the Union or a Member State; in the UK, of the UK."""
-    rules = [rule for rule in ctx.rules("basis.statute") if rule.regime == regime]
-    return frozenset(word for rule in rules for word in rule.words("jurisdictions"))
 
 
 def assessments(ctx: Context) -> Iterator[Finding]:

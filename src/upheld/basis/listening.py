@@ -1,0 +1,86 @@
+"""Listening: consents ticked in forms, standings in step with the ledger, and nothing left of the erased."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import sqlalchemy as sa
+
+from upheld.basis import grounds, stops, store
+from upheld.basis.actions import KINDS
+from upheld.basis.model import ConsentRecord
+from upheld.basis.rules import consent_terms
+from upheld.ledger import Event
+from upheld.notice import House
+from upheld.records import Erasure
+
+_STATE_OF = {kind: state for state, kind in KINDS.items()}
+
+
+def subscribe(house: House) -> None:
+    """Note consents given in forms, keep standings in step with the ledger, and forget the erased."""
+    house.ledger.subscribe("collect.accepted", lambda tx, event: _from_form(house, tx, event))
+    for kind in KINDS.values():
+        house.ledger.subscribe(kind, lambda tx, event: _project(house, tx, event))
+    stops.subscribe(house)
+    grounds.subscribe(house)
+    house.vault.on_erased(_forget)
+    with house.store.write() as tx:
+        store.forget_erased(tx)
+
+
+def _from_form(house: House, tx: sa.Connection, event: Event) -> None:
+    """Turn each ticked box into a consent record; an unticked one is no statement."""
+    body, subject = event.body, event.subject
+    if subject is None:
+        return
+    store.put_receipt(tx, str(body["receipt"]), event.entry_id, subject)
+    published = house.shelf.version(event.policy_version)
+    if published is None or not body["consents"]:
+        return
+    policy, situation = published.policy, str(body["situation"])
+    for purpose in body["consents"]:
+        terms = consent_terms(policy, house.law, situation, purpose, house.today(policy))
+        told = {**terms, "language": body["language"], "how": f"{body['channel']}:{situation}"}
+        house.ledger.append(
+            tx,
+            "consent.given",
+            clause=f"basis.purposes.{purpose}",
+            policy_version=event.policy_version,
+            actor=event.actor,
+            body=told,
+            subject=subject,
+        )
+
+
+def _project(house: House, tx: sa.Connection, event: Event) -> None:
+    """Set how the purpose stands from this entry on."""
+    if event.subject is None:
+        return
+    state, purpose = _STATE_OF[event.kind], str(event.body["purpose"])
+    until = date.fromisoformat(event.body["until"]) if "until" in event.body else None
+    house.vault.set_standing(tx, event.subject, purpose, state, event.entry_id, until)
+    store.put_consent(
+        tx,
+        ConsentRecord(
+            entry_id=event.entry_id,
+            subject=event.subject,
+            purpose=purpose,
+            state=state,
+            at=event.at,
+            policy_version=event.policy_version,
+            lang=str(event.body.get("language", "")),
+            how=str(event.body.get("how", "")),
+            situation=str(event.body.get("situation", "")),
+            actor=event.actor,
+            until=until,
+        ),
+    )
+    if "receipt" in event.body:
+        store.put_receipt(tx, str(event.body["receipt"]), event.entry_id, event.subject)
+
+
+def _forget(tx: sa.Connection, erasure: Erasure) -> None:
+    """Drop statements and receipts with the person."""
+    if erasure.total:
+        store.forget(tx, erasure.subject)
