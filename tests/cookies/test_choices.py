@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from tests.cookies.conftest import Browsing, EdgeSite, with_counter
-from tests.support import REFERENCE, SATO, Site, add_evidence, copy_policy, edit
+from tests.support import HANAKO, REFERENCE, SATO, V1, VISITOR, Site, add_evidence, copy_policy, edit
 from upheld.cookies.desk import COOKIE
 from upheld.db import unb64
 from upheld.ledger import verify_receipt
@@ -428,6 +428,20 @@ def test_m22_page_views_are_kept_under_their_own_visitor(site: Site, browse: Bro
     assert [one["fields"]["browsing"] for one in told.json()["records"]] == [["/products"]]
     for path in ("products", "/" + "x" * 200, ""):
         assert refusal(views(browser, path)) == (422, "value_invalid")
+
+
+@pytest.mark.row("M22")
+def test_m22_a_browser_is_not_linked_to_a_known_person_without_consent(site: Site) -> None:
+    """The address of a browser is read for analysing; joining that browser with an e-mail is refused and stores nothing."""
+    taken = site.collect(V1, "browsing", "cookie", "ip", visitor=VISITOR)
+    assert site.read(SATO, taken["subject"], "analyse", "ip").status_code == 200
+    known = site.collect(HANAKO, "event")
+    before = site.counts()
+    fields = HANAKO.some("name", "email", "company")
+    told = site.send("event", fields, country="JP", visitor=VISITOR)
+    assert refusal(told) == (403, "link_needs_consent")
+    assert site.counts() == before
+    assert site.house.vault.find("visitor", VISITOR) == unb64(taken["subject"]) != unb64(known["subject"])
 
 
 def test_no_page_view_is_kept_after_a_withdrawal_or_under_the_signal(site: Site, browse: Browse) -> None:

@@ -42,6 +42,7 @@ def admit(policy: CompiledPolicy, law: Law, situation_id: str, handed: Submissio
         *_required(situation, values),
         *_contents(policy, situation, values, region),
         *_residence(law, handed),
+        *_linking(policy, situation, handed),
     ]
     origin = origin_of(policy, law, handed.country) if not faults else UNKNOWN
     faults += _special(policy, law, situation, values, handed, origin, on)
@@ -81,6 +82,19 @@ def _clean(raw: Any) -> Any:
     if isinstance(raw, dict):
         return {name: value for name, part in raw.items() if (value := _clean(part)) != ""}
     return raw
+
+
+def _linking(policy: CompiledPolicy, situation: Situation, handed: Submission) -> Iterator[Fault]:
+    """Refuse to join a browser's id with a known person, unless the person consents to a purpose that links.
+
+    Clause: collection.browsing (APPI 31, GDPR 6(1)(a))
+    """
+    channel = policy.channels.get(situation.channel)
+    if not handed.visitor or (channel is not None and channel.how == "browser"):
+        return
+    linking = {stated.purpose for stated in situation.purposes if stated.act == "link"}
+    if not linking & set(handed.consents):
+        yield Fault("link_needs_consent", f"collection.{situation.id}.purposes", "visitor")
 
 
 def _subtype(situation: Situation, handed: Submission) -> Iterator[Fault]:
