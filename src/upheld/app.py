@@ -23,6 +23,7 @@ from upheld.basis import web as basis_web
 from upheld.collection import Submission, collect, importing
 from upheld.collection import web as collection_web
 from upheld.cookies import actions as cookies
+from upheld.cookies import sample as cookies_sample
 from upheld.cookies import web as cookies_web
 from upheld.cookies.rules import browsing
 from upheld.db import Clock, Ids, SystemClock, UpheldError, Writer
@@ -70,6 +71,7 @@ class Settings:
     """How one installation runs; `origin` names its ledger when it is begun.
 
     `area_header` is the header in which the site's own edge writes a visitor's country; none other is believed.
+    `sample` serves a small company page with the banner at `/sample/{lang}`.
     """
 
     data: Path
@@ -77,6 +79,7 @@ class Settings:
     ids: Ids | None = None
     origin: str | None = None
     area_header: str | None = None
+    sample: bool = False
 
 
 def open_house(
@@ -128,6 +131,7 @@ def create_app(settings: Settings, house: House | None = None) -> Litestar:
         *notice_web.routes(pages, home.shelf, home.law, home.clock),
         *collection_web.routes(home, pages, guard),
         *cookies_web.routes(home, pages, settings.area_header, _views(home)),
+        *(cookies_sample.routes(home, pages, settings.area_header) if settings.sample else ()),
         *basis_web.routes(home, pages, guard),
         *security_web.routes(home, pages),
         *transfers_web.routes(home),

@@ -75,7 +75,7 @@ def demo(data: Path, port: int) -> None:
             click.echo(f"{address:<{width}}  {what}")
         click.echo("\nserving; Ctrl+C ends it")
 
-    _run(house, listening, told)
+    _run(house, listening, told, sample=True)
 
 
 def _open(data: Path) -> House:
@@ -111,13 +111,13 @@ def _listen(host: str, port: int) -> tuple[str, socket.socket]:
     return f"http://{host}:{listening.getsockname()[1]}", listening
 
 
-def _run(house: House, listening: socket.socket, told: Callable[[], None]) -> None:
+def _run(house: House, listening: socket.socket, told: Callable[[], None], *, sample: bool = False) -> None:
     """Serve until a signal ends it; `told` runs beside it as soon as it answers."""
     import uvicorn
 
     from upheld.app import Settings, create_app
 
-    app = create_app(Settings(data=house.folder), house)
+    app = create_app(Settings(data=house.folder, sample=sample), house)
     server = uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False))
     failed: list[BaseException] = []
 

@@ -206,6 +206,7 @@ def addresses(base: str, house: House) -> list[tuple[str, str]]:
     found += [(f"{base}/privacy/{lang}.pdf", f"the same on paper ({lang})") for lang in policy.languages]
     forms = [s.id for s in policy.situations.values() if policy.channels[s.channel].how == "form"]
     found += [(f"{base}/forms/{name}", "a form made from the policy") for name in forms[:2]]
+    found.append((f"{base}/sample/{policy.languages[0]}", "a page of your own site, with the banner"))
     found.append((f"{base}/rights", "what a person may ask for"))
     link = staff.make_link(house, STAFF[0][0])
     found.append((f"{base}/console/sign-in/{link}", "the console, one sign-in"))

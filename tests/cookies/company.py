@@ -7,7 +7,7 @@ from typing import Any
 
 from upheld.cookies.csp import ChosenSources, may_run
 
-OURS = ("/consent", "/cookies", "/external-transmission", "/privacy", "/static", "/problems", "/.well-known", "/api", "/rights")
+OURS = ("/consent", "/cookies", "/external-transmission", "/privacy", "/static", "/problems", "/.well-known", "/api", "/rights", "/sample")
 HOST = "www.company.example"
 TAG_HOST = "munchkin.marketo.net"
 COUNTER_HOST = "counter.example.net"

@@ -49,7 +49,7 @@ class EdgeSite(Site):
     area_header: str | None = AREA
 
     def _settings(self) -> Settings:
-        return Settings(self.folder or Path(), self.clock, area_header=self.area_header)
+        return Settings(self.folder or Path(), self.clock, area_header=self.area_header, sample=True)
 
 
 @dataclass

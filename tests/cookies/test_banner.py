@@ -312,7 +312,7 @@ def test_the_second_layer_opens_and_closes_by_keyboard(world: World) -> None:
     assert not page.is_checked("#upheld-analyse")
     assert page.locator("#upheld-necessary").is_disabled()
     page.keyboard.press("Escape")
-    assert page.locator(".upheld-dialog").count() == 0
+    page.wait_for_selector(".upheld-dialog", state="detached")
     assert page.evaluate("document.activeElement.dataset.upheldDo") == "choose"
     assert page.locator(BANNER).is_visible()
 
@@ -377,3 +377,20 @@ def test_the_two_buttons_of_the_plain_page_are_equal_and_the_history_is_accessib
     page.click("#saved a")
     page.wait_for_selector("dl[data-receipt]")
     assert Axe().run(page, options=TAGS).violations_count == 0
+
+
+@pytest.mark.parametrize("lang", ["en", "ja"])
+def test_the_sample_page_of_the_demonstration_shows_it_all(world: World, lang: str) -> None:
+    """The demonstration's page asks, calls nobody, says what may run, and fills its frame once everything is allowed."""
+    from axe_playwright_python.sync_playwright import Axe
+
+    page = ready(world.visit("DE"), f"/sample/{lang}")
+    assert page.locator("[data-runs=yes]").count() == 0
+    report = Axe().run(page, options=TAGS)
+    assert report.violations_count == 0, report.generate_report()
+    chosen(page, ALLOW)
+    page.frame_locator("iframe[data-upheld]").locator("h1").wait_for()
+    ready(page, f"/sample/{lang}")
+    assert page.locator("[data-runs=no]").count() == 0
+    assert world.strangers.seen == []
+    assert csp_messages(page) == []

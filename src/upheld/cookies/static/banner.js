@@ -1,4 +1,4 @@
-/* upheld: the banner. It keeps no state: the signed cookie holds the choice, the server says what is asked and what runs. */
+/* upheld: the banner. It keeps no state: the server says what is asked and what runs. */
 (() => {
   const root = document.documentElement;
   const me = document.currentScript;
@@ -29,7 +29,7 @@
     if (window.gtag && Object.keys(config.consent_mode).length) window.gtag("consent", "update", config.consent_mode);
   };
 
-  /* Delete the site's own cookies of tags that stopped; the server does the same for those no script can see. */
+  /* Delete the site's own cookies of tags that stopped, as the server does too. */
   const forget = (stopped) => {
     const rules = optional().flatMap((one) => one.tags).filter((tag) => stopped.includes(tag.id)).flatMap((tag) => tag.cookies);
     const labels = location.hostname.split(".");
@@ -82,11 +82,13 @@
       if (!region.contains(event.relatedTarget)) came = event.relatedTarget;
     });
     region.addEventListener("keydown", (event) => { if (event.key === "Escape") close(); });
-    document.body.prepend(region);
+    const skip = document.body.firstElementChild; // a link that skips to the content stays first
+    if (skip && skip.matches('a[href^="#"]')) skip.after(region);
+    else document.body.prepend(region);
     room();
   };
 
-  /* First layer: a region in the page, first in the order of focus, which Tab enters and leaves. */
+  /* First layer: a region of the page, which Tab enters and leaves. */
   const show = () => {
     const t = config.text;
     place(make("section", { className: "upheld-banner", role: "region", ariaLabel: t.label, lang },
@@ -112,7 +114,7 @@
       ...(one.required ? [make("p", { textContent: t.always })] : []), ...about);
   };
 
-  /* Second layer: a native dialog; the browser keeps the focus in it, closes it on Esc and gives the focus back. */
+  /* Second layer: a native dialog; the browser keeps and gives back the focus. */
   const open = () => {
     const t = config.text;
     const list = make("ul", {}, ...config.purposes.map(purpose));
