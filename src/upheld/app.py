@@ -70,7 +70,6 @@ LOOKING_SECONDS = 60.0
 class Settings:
     """How one installation runs; `origin` names its ledger when it is begun.
 
-    `area_header` is the header in which the site's own edge writes a visitor's country; none other is believed.
     `sample` serves a small company page with the banner at `/sample/{lang}`.
     """
 
@@ -78,7 +77,6 @@ class Settings:
     clock: Clock = field(default_factory=SystemClock)
     ids: Ids | None = None
     origin: str | None = None
-    area_header: str | None = None
     sample: bool = False
 
 
@@ -130,8 +128,8 @@ def create_app(settings: Settings, house: House | None = None) -> Litestar:
     handlers = [
         *notice_web.routes(pages, home.shelf, home.law, home.clock),
         *collection_web.routes(home, pages, guard),
-        *cookies_web.routes(home, pages, settings.area_header, _views(home)),
-        *(cookies_sample.routes(home, pages, settings.area_header) if settings.sample else ()),
+        *cookies_web.routes(home, pages, _views(home)),
+        *(cookies_sample.routes(home, pages) if settings.sample else ()),
         *basis_web.routes(home, pages, guard),
         *security_web.routes(home, pages),
         *transfers_web.routes(home),

@@ -72,7 +72,6 @@ class Company:
 
     ours: Any
     house: Any
-    area_header: str | None
     page: Any = None
     guarded: bool = True
     trusted_types: bool = False
@@ -80,7 +79,7 @@ class Company:
     def __post_init__(self) -> None:
         own: Any = self._own
         base = {"require-trusted-types-for": "'script'", "trusted-types": "'none'"} if self.trusted_types else {}
-        self._pages = ChosenSources(own, self.house, area_header=self.area_header, base=base) if self.guarded else own
+        self._pages = ChosenSources(own, self.house, base=base) if self.guarded else own
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Serve ours under our addresses, the company's pages elsewhere."""

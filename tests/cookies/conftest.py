@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -48,8 +49,17 @@ class EdgeSite(Site):
 
     area_header: str | None = AREA
 
+    def start(self) -> Site:
+        """Begin a data folder that names the edge's header, and serve."""
+        self.folder = Path(tempfile.mkdtemp(prefix="upheld-edge-"))
+        if self.area_header:
+            (self.folder / "serving.toml").write_text(f'area_header = "{self.area_header}"\nacts_per_minute = 0\n', "utf-8")
+        super().start()
+        self._own = True
+        return self
+
     def _settings(self) -> Settings:
-        return Settings(self.folder or Path(), self.clock, area_header=self.area_header, sample=True)
+        return Settings(self.folder or Path(), self.clock, sample=True)
 
 
 @dataclass

@@ -56,7 +56,7 @@ def running(serve: Callable[[Any], str], playwright: Any, tmp_path_factory: pyte
     """One site, one browser for all tests of this module; each test has contexts of its own."""
     folder = with_counter(tmp_path_factory.mktemp("company") / "policy")
     with EdgeSite(policy=folder) as site:
-        company, strangers = Company(site.app, site.house, AREA), Strangers()
+        company, strangers = Company(site.app, site.house), Strangers()
         # the site's own server holds the lifespan of our application; beside it the company's pages are served
         ours, theirs = serve(_without_lifespan(company)), serve(strangers)
         rules = ", ".join(

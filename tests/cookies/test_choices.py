@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from tests.cookies.conftest import Browsing, EdgeSite, with_counter
-from tests.support import HANAKO, REFERENCE, SATO, V1, VISITOR, Site, add_evidence, copy_policy, edit
+from tests.support import GOOD, HANAKO, REFERENCE, SATO, V1, VISITOR, Site, add_evidence, copy_policy, edit
 from upheld.cookies.desk import COOKIE
 from upheld.db import unb64
 from upheld.ledger import verify_receipt
@@ -191,6 +191,29 @@ def test_a_choice_that_is_none_is_refused(browse: Browse, members: dict[str, Any
     assert refusal(answer) == (status, code)
     assert browser.ledger("cookie.chosen") == []
     assert not browser.http.cookies
+
+
+def test_where_nothing_is_offered_nothing_is_kept_and_no_cookie_set() -> None:
+    """A policy without tags has nothing to choose: a choice sent all the same is refused and makes nobody a visitor."""
+    with Site(policy=GOOD / "pebble" / "policy") as site:
+        browser = Browsing(site)
+        assert "There is nothing to choose" in browser.get("/consent/choices?lang=en").text
+        assert "send nothing to others" in browser.get("/external-transmission?lang=en").text
+        assert refusal(browser.choose("accept_all")) == (422, "value_invalid")
+        assert not browser.http.cookies
+        assert browser.running() == []
+
+
+def test_an_address_in_a_hurry_is_slowed_down() -> None:
+    """After sixty choices in a minute an address waits; a minute later it is heard again."""
+    with Site() as site:
+        browser = Browsing(site)
+        snapshot = browser.config()["snapshot"]
+        assert {browser.choose("reject_all", snapshot).status_code for _ in range(60)} == {201}
+        told = browser.choose("accept_all", snapshot)
+        assert (*refusal(told), "retry-after" in told.headers) == (429, "too_many", True)
+        site.clock.advance(minutes=1, seconds=1)
+        assert browser.choose("accept_all", snapshot).status_code == 201
 
 
 def test_another_site_cannot_choose_for_a_visitor(browse: Browse) -> None:

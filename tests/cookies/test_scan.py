@@ -54,7 +54,7 @@ def scanned(serve: Callable[[Any], str], tmp_path_factory: pytest.TempPathFactor
     """A site that can be made to behave and to misbehave."""
     folder = with_counter(tmp_path_factory.mktemp("scanned") / "policy")
     with EdgeSite(policy=folder) as site:
-        company, strangers = Company(site.app, site.house, AREA), Strangers()
+        company, strangers = Company(site.app, site.house), Strangers()
         ours, theirs = serve(_pages_only(company)), serve(strangers)
         names = [TAG_HOST, COUNTER_HOST, STRANGER, MAILER]
         rules = ", ".join([f"MAP {HOST} {ours[7:]}", *(f"MAP {name} {theirs[7:]}" for name in names)])

@@ -68,7 +68,7 @@ def choose(desk: Desk, browser: Browser, said: Said) -> Chosen:
     house = desk.house
     published = house.in_force()
     snap, whole = _shown(desk, published, said)
-    if not set(said.purposes) <= set(whole.offers):
+    if not whole.offers or not set(said.purposes) <= set(whole.offers):
         raise Refusal("value_invalid", CLAUSE, fields=("purposes",), policy_version=published.version)
     heard = replace(browser, area=snap.area, signal=browser.signal or said.signal)
     choices = decided(whole, said.action, said.purposes, heard, heard.signal)

@@ -31,11 +31,11 @@ class ChosenSources:
     """
 
     def __init__(
-        self, app: App, house: House, *, area_header: str | None = None, base: Mapping[str, str] = Frozen()
+        self, app: App, house: House, *, base: Mapping[str, str] = Frozen()
     ) -> None:
         """Stand before `app`; `base` gives directives of the site's own, such as `{"style-src": "'self' fonts.example.com"}`."""
         self.app = app
-        self.desk = Desk(house, area_header)
+        self.desk = Desk(house)
         self.base = Frozen({**BASE, **base})
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

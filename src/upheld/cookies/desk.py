@@ -5,9 +5,8 @@ from __future__ import annotations
 import hashlib
 import hmac
 import threading
-from collections.abc import Mapping
-from datetime import date
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
 
 from itsdangerous import BadSignature, URLSafeSerializer
 
@@ -19,6 +18,7 @@ from upheld.notice import House, Published, Snapshot
 from upheld.policy.law import UNKNOWN
 from upheld.policy.model import Frozen
 from upheld.records.cipher import derive
+from upheld.web.serving import Pace
 
 COOKIE = "upheld_consent"
 SIGNAL = "sec-gpc"
@@ -26,25 +26,28 @@ BANNER, CHOICES = "banner", "choices"
 SURFACES = (BANNER, CHOICES)
 _LETTER = {"g": GRANTED, "r": REFUSED}
 _KEPT = 256
+Made = TypeVar("Made")
 
 
 class Desk:
     """Knows for each request its area, signal and choices. Safe to share between threads.
 
-    `area_header` names the header in which the site's own edge writes the country of a visitor
-    (`CloudFront-Viewer-Country`); only a name set here is believed, and without one every area is unknown.
+    The header in which the site's own edge writes the country of a visitor (`CloudFront-Viewer-Country`) is named in
+    `serving.toml`; only that one is believed, and without it every area is unknown.
     """
 
-    def __init__(self, house: House, area_header: str | None = None) -> None:
+    def __init__(self, house: House) -> None:
         """Sign with a key of the house's own."""
+        area_header = house.serving.area_header
         key = derive(house.holdings.ring.meta("instance"), "cookies")
         self.house = house
+        self.pace = Pace(house.serving.acts_per_minute, house.clock)
         self.area_header = area_header.lower() if area_header else None
         self._number_key = derive(key, "receipt")
         settings = {"digest_method": hashlib.sha256, "key_derivation": "hmac"}
         self._signed = URLSafeSerializer(key, salt="upheld.cookies.choice", signer_kwargs=settings)
         self._lock = threading.Lock()
-        self._offered: dict[tuple[str, str, date], Offered] = {}
+        self._kept: dict[tuple[Any, ...], Any] = {}
 
     @property
     def vary(self) -> str:
@@ -91,15 +94,19 @@ class Desk:
         """Give what people of an area are offered today; worked out once per version, area and day."""
         policy = published.policy
         today = self.house.today(policy)
-        key = (policy.content_hash, area, today)
+        law, key = self.house.law, (policy.content_hash, published.version, area, today)
+        return self.once(key, lambda: offered(policy, law, area, today, self.epochs(published)))
+
+    def once(self, key: tuple[Any, ...], make: Callable[[], Made]) -> Made:
+        """Give what is kept under a key, made now where it is not there; the oldest go first."""
         with self._lock:
-            found = self._offered.get(key)
+            found: Made | None = self._kept.get(key)
         if found is None:
-            found = offered(policy, self.house.law, area, today, self.epochs(published))
+            found = make()
             with self._lock:
-                while len(self._offered) >= _KEPT:
-                    self._offered.pop(next(iter(self._offered)))
-                self._offered[key] = found
+                while len(self._kept) >= _KEPT:
+                    self._kept.pop(next(iter(self._kept)))
+                self._kept[key] = found
         return found
 
     def epochs(self, published: Published) -> Mapping[str, int]:

@@ -13,6 +13,7 @@ from upheld.cookies.rules import ended, judge, matching
 from upheld.policy.model import Tag
 from upheld.web.headers import keep_private, speak_for
 from upheld.web.pages import AnyRequest
+from upheld.web.refusals import Refusal
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +27,9 @@ class Reply:
 
 
 def chosen(desk: Desk, request: AnyRequest, browser: Browser, said: Said) -> Reply:
-    """Carry a choice out. Raises what `actions.choose` raises."""
+    """Carry a choice out. Raises what `actions.choose` raises, and Refusal `too_many` for an address in a hurry."""
+    if desk.pace.wait(request.client.host if request.client else ""):
+        raise Refusal("too_many", "cookies.categories")
     published = desk.house.in_force()
     speak_for(request.scope, published.policy.label)
     keep_private(request.scope)

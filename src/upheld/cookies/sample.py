@@ -15,9 +15,9 @@ from upheld.web.pages import AnyRequest, Frame, Pages
 from upheld.web.refusals import Refusal
 
 
-def routes(house: House, pages: Pages, area_header: str | None = None) -> list[Any]:
+def routes(house: House, pages: Pages) -> list[Any]:
     """Give the page and the frame in it that stands for what another company would show."""
-    desk = Desk(house, area_header)
+    desk = Desk(house)
 
     @get("/sample/{lang:str}", include_in_schema=False, sync_to_thread=True)
     def sample(request: AnyRequest, lang: FromPath[str]) -> Response[str]:

@@ -76,8 +76,13 @@ def category_text(policy: CompiledPolicy, tags: tuple[Tag, ...], lang: str) -> s
 
 
 def purposes_said(desk: Desk, published: Published, whole: Offered, lang: str) -> list[dict[str, Any]]:
-    """Say of each purpose what follows it; what is always on comes first."""
+    """Say of each purpose what follows it; what is always on comes first. The same for everybody in an area."""
     policy, law, on = published.policy, desk.house.law, desk.house.today(published.policy)
+    key = ("said", policy.content_hash, whole.area, lang, on)
+    return desk.once(key, lambda: _purposes_said(policy, law, on, whole, lang))
+
+
+def _purposes_said(policy: CompiledPolicy, law: Law, on: date, whole: Offered, lang: str) -> list[dict[str, Any]]:
     own = [item.get("text") for item in policy.cookies.categories.values() if item.get("always")] if policy.cookies else []
     said: list[dict[str, Any]] = [
         {

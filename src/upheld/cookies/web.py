@@ -52,9 +52,9 @@ class ViewBody(Closed, frozen=True):
     language: str = ""
 
 
-def routes(house: House, pages: Pages, area_header: str | None = None, take: Take | None = None) -> list[Any]:
+def routes(house: House, pages: Pages, take: Take | None = None) -> list[Any]:
     """Give the handlers of this room; `take` keeps page views, and without it there is no address for them."""
-    desk = Desk(house, area_header)
+    desk = Desk(house)
     return [
         *_banner(desk),
         *_site(desk),
