@@ -286,6 +286,26 @@ def test_a_new_recipient_asks_everybody_affected_and_says_why(site: Site, browse
     assert browser.ledger("cookie.chosen")[-1]["states"] == {"analyse": "granted"}
 
 
+def test_a_purpose_signed_as_changed_beyond_its_aim_is_asked_again(site: Site, browse: Browse, tmp_path: Path) -> None:
+    """The same words asked twice stay agreed; a sentence that a person signed as beyond is asked again, and it alone."""
+    browser = browse("DE")
+    browser.choose("accept_all")
+    folder = with_counter(tmp_path / "next")
+    edit(folder, "02-collection.yaml", "To tell you about our products, our services and our events.",
+         "To tell you about our products, our services, our events and our partners.")  # fmt: skip
+    who = "who: Head of the Corporate division, on: 2026-11-21"
+    steps = "done: [sign_class, announce, tell_before_use, compatibility, own_basis, ask_consent]"
+    lines = [
+        f"  - {{version: '2', class: {kind}, at: collection.purposes.announce, {steps}, {who}}}\n"
+        for kind in ("within_relevance", "beyond")
+    ]
+    add_evidence(folder, "v2", "procedures:\n" + "".join(lines))
+    reset(site, folder, "2")
+    told = browser.config()
+    assert (told["ask"], told["reasked"]) == (["announce"], ["announce"])
+    assert browser.running() == ["counter"]
+
+
 # the signal
 
 
