@@ -30,7 +30,7 @@ from upheld.db import Clock, Ids, SystemClock, UpheldError, Writer
 from upheld.ledger import LedgerError
 from upheld.notice import House, Notices, Once, Shelf
 from upheld.notice import web as notice_web
-from upheld.notice.desk import HouseDesk
+from upheld.notice.desk import HouseDesk, ReadDesk
 from upheld.notice.guard import Guard
 from upheld.policy.decide import decide
 from upheld.policy.law import load_law
@@ -111,6 +111,7 @@ def open_house(
         notices=notices,
         once=once,
         writer=Writer(holdings.data, HouseDesk(shelf, holdings.vault, notices, once), stirred=stirred.set),
+        looker=Writer(holdings.data, ReadDesk(holdings.vault), reading=True),
         stirred=stirred,
         serving=serving_of(data),
     )

@@ -282,4 +282,4 @@ def test_a_key_is_stored_as_a_hash(desk: Desk) -> None:
     desk.site.house.store.tidy()
     assert desk.site.folder is not None
     stored = b"".join(path.read_bytes() for path in desk.site.folder.rglob("*") if path.is_file())
-    assert text.rpartition("_")[2].encode() not in stored
+    assert text.split("_", 2)[2].encode() not in stored

@@ -196,6 +196,8 @@ def _special(
     Clause: collection.fields (APPI 20(2), GDPR 9)
     """
     faults: list[Fault] = []
+    if not any(name in policy.fields and policy.fields[name].special for name in values):
+        return faults
     asked = [r for r in regimes(policy.reach, policy.packs, origin, on, law) if _asks_ground(policy, law, r, on)]
     for name in values:
         field = policy.fields.get(name)

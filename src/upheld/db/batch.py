@@ -1,13 +1,14 @@
 """Rows written together: a transaction's notebook of what it has seen and of what it still has to write.
 
 A row given to `later` is written with all others of its kind by one statement, when the transaction ends or before
-anything is read through SQLAlchemy, whichever comes first. Hot paths read with `rows`, which does not wait for
-that: they look into the notebook first.
+anything is read, whichever comes first. So whoever has many acts to do in one transaction reads for all of them
+first, and remembers what was seen.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Sequence
+from datetime import date
 from typing import Any, TypeAlias
 
 import sqlalchemy as sa
@@ -15,6 +16,7 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.exc import DBAPIError
 
 from upheld.db.postgres import placeholders
+from upheld.db.types import UtcMs, from_ms
 
 Write: TypeAlias = Callable[[sa.Connection, list[Any]], None]
 _POSTGRES: sa.engine.Dialect = postgresql.dialect()  # type: ignore[no-untyped-call]
@@ -26,10 +28,11 @@ _STEPS = (1, 4, 16, 64, 256)
 class Notebook:
     """What one transaction has seen (`seen`, for whoever holds the rows in question) and has yet to write."""
 
-    __slots__ = ("_rows", "seen")
+    __slots__ = ("_rows", "seen", "still")
 
-    def __init__(self) -> None:
-        """Begin empty."""
+    def __init__(self, *, still: bool = False) -> None:
+        """Begin empty; `still` says that the transaction sees one state to its end, so that what it saw stays true."""
+        self.still = still
         self.seen: dict[Hashable, Any] = {}
         self._rows: dict[Write, list[Any]] = {}
 
@@ -45,9 +48,9 @@ class Notebook:
                 write(tx, rows_)
 
 
-def begin(tx: sa.Connection) -> Notebook:
-    """Give a transaction that writes an empty notebook."""
-    made = tx.info[_NAME] = Notebook()
+def begin(tx: sa.Connection, *, still: bool = False) -> Notebook:
+    """Give a transaction an empty notebook."""
+    made = tx.info[_NAME] = Notebook(still=still)
     return made
 
 
@@ -57,7 +60,7 @@ def end(tx: sa.Connection) -> None:
 
 
 def notebook(tx: sa.Connection) -> Notebook:
-    """Give the notebook of a transaction; one that only reads has an empty one each time."""
+    """Give the notebook of a transaction; one that keeps none gets an empty one each time."""
     found: Notebook | None = tx.info.get(_NAME)
     return Notebook() if found is None else found
 
@@ -76,6 +79,54 @@ def settle_first(connection: sa.Connection, *_: Any) -> None:
     found: Notebook | None = connection.info.get(_NAME)
     if found is not None:
         found.settle(connection)
+
+
+class Select:
+    """Reads whole rows of one table by one of its columns, straight at the driver."""
+
+    def __init__(self, table: sa.Table, by: str) -> None:
+        """Spell the statement; `by` is the column's name."""
+        names = ", ".join(f'"{column.name}"' for column in table.c)
+        self._sql = f'SELECT {names} FROM "{table.name}" WHERE "{by}"'  # noqa: S608 - names of our own tables
+        self.keys = tuple(column.key for column in table.c)
+        self._by = next(at for at, column in enumerate(table.c) if column.name == by)
+        turned = ((at, _out(column)) for at, column in enumerate(table.c))
+        self._turned = tuple((at, turn) for at, turn in turned if turn is not None)
+
+    def __call__(self, tx: sa.Connection, values: Iterable[Any]) -> dict[Any, list[tuple[Any, ...]]]:
+        """Give the rows of each value, in no order, as the columns' own types."""
+        found: dict[Any, list[tuple[Any, ...]]] = {value: [] for value in values}
+        for row in rows_among(tx, self._sql, found):
+            told = list(row)
+            for at, turn in self._turned:
+                if told[at] is not None:
+                    told[at] = turn(told[at])
+            found[row[self._by]].append(tuple(told))
+        return found
+
+    def look(self, tx: sa.Connection, values: Iterable[Any]) -> None:
+        """Take the rows of many values into the notebook of a still transaction, for `of`."""
+        notes = notebook(tx)
+        if notes.still:
+            notes.seen.update(((self, value), found) for value, found in self(tx, values).items())
+
+    def of(self, tx: sa.Connection, value: Any) -> list[tuple[Any, ...]]:
+        """Give the rows of one value, read once where the transaction is still."""
+        notes = notebook(tx)
+        found: list[tuple[Any, ...]] | None = notes.seen.get((self, value))
+        if found is None:
+            found = self(tx, [value])[value]
+            if notes.still:
+                notes.seen[self, value] = found
+        return found
+
+
+def _out(column: sa.Column[Any]) -> Callable[[Any], Any] | None:
+    if isinstance(column.type, UtcMs):
+        return from_ms
+    if isinstance(column.type, sa.Date):  # SQLite keeps a day as its text
+        return lambda value: date.fromisoformat(value) if isinstance(value, str) else value
+    return bool if isinstance(column.type, sa.Boolean) else None
 
 
 class Insert:
@@ -112,6 +163,7 @@ class Insert:
 
 def rows(tx: sa.Connection, sql: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
     """Run one statement with `?` placeholders straight at the driver and give its rows as stored."""
+    settle_first(tx)
     driver: Any = tx.connection.driver_connection
     text = placeholders(sql) if tx.dialect.name == "postgresql" else sql
     try:

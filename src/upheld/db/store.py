@@ -156,7 +156,11 @@ class Store:
     def read(self) -> Iterator[sa.Connection]:
         """Run a transaction that sees one state of the store and changes nothing."""
         with _told(), self.engine.connect() as tx, tx.begin() as whole:
-            yield tx
+            batch.begin(tx, still=True)
+            try:
+                yield tx
+            finally:
+                batch.end(tx)
             whole.rollback()
 
     def writing_here(self) -> bool:

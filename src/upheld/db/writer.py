@@ -119,9 +119,10 @@ class Writer:
 
     def __init__(
         self, store: Store, desk: Desk | None = None, *, most: int = MOST, most_bytes: int = MOST_BYTES,
-        stirred: Callable[[], object] = lambda: None,
+        stirred: Callable[[], object] = lambda: None, reading: bool = False,
     ) -> None:  # fmt: skip
-        """Write to `store`; `stirred` is called after each commit."""
+        """Write to `store`; `stirred` is called after each commit. With `reading` the acts only look."""
+        self._reading = reading
         self._store = store
         self._desk = desk
         self._most, self._most_bytes = most, most_bytes
@@ -138,7 +139,7 @@ class Writer:
 
     def run(self, command: Command[R]) -> R:
         """Do an act and give its answer once it is durable; raises what it raises, or WriterFullError."""
-        if self._store.writing_here():
+        if not self._reading and self._store.writing_here():
             raise RuntimeError("this thread holds the store's write transaction, which the writer would wait for")
         future: Future[R] = Future()
         self._put(_Waiting(command, None, future))
@@ -151,21 +152,30 @@ class Writer:
         self._put(_Waiting(command, loop, future))
         return await future
 
-    async def note(self, command: Command[Any]) -> None:
-        """Hand in what is written within the next batch, without waiting for it; waits only for room.
+    def note(self, command: Command[Any]) -> None:
+        """Hand in what the next batch writes, without waiting for it; waits only for room.
 
-        For entries about what has already been decided. They are never dropped: what cannot be written is tried
-        again with each batch, and until it is written no more is taken.
+        For entries about what has been decided already. They are never dropped: what cannot be written is tried
+        again with each batch, and until it is written no more is taken (WriterStoppedError).
         """
-        while True:
-            if self._owed:
-                raise WriterStoppedError
-            try:
-                return self._put(_Waiting(command, None, None))
-            except WriterStoppedError:
-                raise
-            except WriterFullError:
-                await asyncio.sleep(_PAUSE)
+        while not self._noted(command):
+            time.sleep(_PAUSE)
+
+    async def note_soon(self, command: Command[Any]) -> None:
+        """Do as `note` for a coroutine, which waits for room without a thread."""
+        while not self._noted(command):
+            await asyncio.sleep(_PAUSE)
+
+    def _noted(self, command: Command[Any]) -> bool:
+        if self._owed:
+            raise WriterStoppedError
+        try:
+            self._put(_Waiting(command, None, None))
+        except WriterStoppedError:
+            raise
+        except WriterFullError:
+            return False
+        return True
 
     @property
     def depth(self) -> int:
@@ -283,19 +293,21 @@ class Writer:
             self._desk.before(commands)
         done = False
         try:
-            with self._store.write() as tx:
+            with self._store.read() if self._reading else self._store.write() as tx:
                 if self._desk is not None:
                     self._desk.look(tx, commands)
                 for one in batch:
                     self._one(tx, one)
-                crash_point("writer.before_commit")
-                done = True
+                if not self._reading:
+                    crash_point("writer.before_commit")
+                    done = True
         except StoreBusyError:
             if done:
                 raise _OutcomeUnknownError from None
             raise
-        crash_point("writer.after_commit")
-        self._stirred()
+        if not self._reading:
+            crash_point("writer.after_commit")
+            self._stirred()
 
     def _one(self, tx: sa.Connection, one: _Waiting[Any]) -> None:
         one.answer = one.error = None

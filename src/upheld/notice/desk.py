@@ -61,3 +61,17 @@ class HouseDesk:
         asked = [(one.subject, one.purpose) for one in commands if one.purpose]
         if asked:
             self.vault.look_standings(tx, asked)
+
+
+@dataclass(frozen=True, slots=True)
+class ReadDesk:
+    """Takes all that stands about the persons of a batch of reads, one statement a table."""
+
+    vault: Vault
+
+    def before(self, commands: Sequence[Work]) -> None:
+        """Nothing is made for a read."""
+
+    def look(self, tx: sa.Connection, commands: Sequence[Work]) -> None:
+        """Look at the persons."""
+        self.vault.look_around(tx, list(dict.fromkeys(one.subject for one in commands if one.subject)))

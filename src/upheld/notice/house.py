@@ -25,6 +25,7 @@ from upheld.web.serving import Serving
 class House:
     """One data folder with law, clock and published versions. Safe to share between threads.
 
+    `writer` does many acts in one transaction, `looker` answers many reads from one state.
     `stirred` is set after every write, so that whoever gives out ledger positions wakes up.
     """
 
@@ -37,6 +38,7 @@ class House:
     notices: Notices
     once: Once
     writer: Writer
+    looker: Writer
     stirred: threading.Event = field(default_factory=threading.Event, compare=False)
     serving: Serving = field(default_factory=Serving)
 
@@ -79,6 +81,7 @@ class House:
 
     def close(self) -> None:
         """Finish what waits to be written, then close everything."""
+        self.looker.stop()
         self.writer.stop()
         self.shelf.close()
         self.holdings.close()

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import json
 from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+import msgspec
 import sqlalchemy as sa
 
 from upheld.db import Clock, Insert, UtcMs, data_metadata, from_ms, later, notebook, rows_among, to_ms
@@ -31,6 +31,7 @@ once_table = sa.Table(
 
 _KNOWN = "SELECT key, body, answer, until FROM once WHERE key"
 _KEEP = Insert(once_table)
+_SORTED = msgspec.json.Encoder(order="sorted")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +62,8 @@ class Once:
         """
         if not key or len(key) > MAX_KEY:
             raise Refusal("idempotency_missing")
-        text = json.dumps(body, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
-        return Act(self._hash(f"{scope}|{key}"), self._hash(f"{scope}|{text}"))
+        text = _SORTED.encode(body)
+        return Act(self._hash(f"{scope}|{key}".encode()), self._hash(f"{scope}|".encode() + text))
 
     def known(self, tx: sa.Connection, act: Act) -> dict[str, Any] | None:
         """Give the answer of an act that was done already; raises Refusal `idempotency_mismatch` for another body."""
@@ -74,7 +75,7 @@ class Once:
             return None
         if not hmac.compare_digest(found[0], act.body):
             raise Refusal("idempotency_mismatch")
-        answer: dict[str, Any] = json.loads(found[1])
+        answer: dict[str, Any] = msgspec.json.decode(found[1])
         return answer
 
     def look(self, tx: sa.Connection, acts: Iterable[Act], seen: dict[Hashable, Any] | None = None) -> None:
@@ -95,12 +96,12 @@ class Once:
         if now - self._forgotten > FORGET_EVERY or now < self._forgotten:
             self._forgotten = now
             tx.execute(sa.delete(once_table).where(once_table.c.until <= now))
-        text = json.dumps(answer, ensure_ascii=False)
+        text = msgspec.json.encode(answer).decode()
         seen = notebook(tx).seen
         if seen.pop(("over", act.key), False):  # its day is over, so it may be used again
             tx.execute(sa.delete(once_table).where(once_table.c.key == act.key))
         seen["once", act.key] = (act.body, text)
         later(tx, _KEEP, (act.key, act.body, text, to_ms(now + KEPT)))
 
-    def _hash(self, text: str) -> bytes:
-        return hmac.digest(self._key, text.encode(), hashlib.sha256)
+    def _hash(self, text: bytes) -> bytes:
+        return hmac.digest(self._key, text, hashlib.sha256)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import cast
 
 import sqlalchemy as sa
 
-from upheld.db import Clock, Ids, Insert, Store, later, notebook, rows, rows_among
+from upheld.db import Clock, Ids, Insert, Select, Store, later, notebook, rows, rows_among
 from upheld.ledger import Ledger
 from upheld.records import store
 from upheld.records.journal import Journal
@@ -15,6 +15,9 @@ from upheld.records.keyring import KeyRing
 from upheld.records.model import State, Subject, SubjectErasedError, SubjectErasingError
 from upheld.records.people import People
 
+RECORDS, RELATIONS = Select(store.record, "subject"), Select(store.relation, "subject")
+STANDINGS, STARTS = Select(store.standing, "subject"), Select(store.start, "subject")
+ABOUT = (RECORDS, RELATIONS, STANDINGS, STARTS)
 _SUBJECTS = "SELECT id, state, generation FROM subject WHERE id"
 _ENTER = Insert(store.subject)
 _RAISE = "UPDATE subject SET state = ?, generation = ? WHERE id = ?"
@@ -62,12 +65,18 @@ class VaultBase:
         new = sorted({one for one in subjects if _place(one) not in seen})
         if new:
             seen.update(dict.fromkeys(map(_place, new)))
-            for row in rows_among(tx, _SUBJECTS, new, locked=True):
+            for row in rows_among(tx, _SUBJECTS, new, locked=not notebook(tx).still):
                 seen[_place(row[0])] = _subject(*row)
 
     def _live(self, tx: sa.Connection, subject: bytes, *, lock: bool = True) -> Subject:
         """Give a live subject; raises SubjectErasingError or SubjectErasedError, also for an unknown number."""
         return _only_live(self.subject(tx, subject, lock=lock))
+
+    def look_around(self, tx: sa.Connection, subjects: Collection[bytes]) -> None:
+        """Take into a still transaction's notebook all that stands about many subjects, one statement a table."""
+        self.hold(tx, subjects)
+        for table in ABOUT:
+            table.look(tx, subjects)
 
     def ensure_subject(self, tx: sa.Connection, subject: bytes) -> Subject:
         """Enter a subject's number in the data store when it is new; raises when the subject is not live."""

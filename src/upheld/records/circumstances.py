@@ -7,9 +7,9 @@ from datetime import date, datetime
 
 import sqlalchemy as sa
 
-from upheld.db import Insert, from_ms, later, notebook, rows_among, to_ms
+from upheld.db import Insert, from_ms, later, notebook, to_ms
 from upheld.records import store
-from upheld.records.base import VaultBase
+from upheld.records.base import RELATIONS, STANDINGS, STARTS, VaultBase
 from upheld.records.cipher import BrokenSealError, bound
 from upheld.records.model import (
     CLASS_IDENTITY,
@@ -22,7 +22,6 @@ from upheld.records.model import (
 from upheld.records.rows import read_record
 
 NO_RELATION = b""
-_STANDINGS = "SELECT subject, purpose, state, generation, since, entry_id, until FROM standing WHERE subject"
 _STAND = Insert(
     store.standing,
     "ON CONFLICT (purpose, subject) DO UPDATE SET state = excluded.state, generation = excluded.generation,"
@@ -90,9 +89,9 @@ class Circumstances(VaultBase):
 
     def relations_of(self, tx: sa.Connection, subject: bytes) -> list[Relation]:
         """List a subject's relations, oldest first."""
-        table = store.relation
-        query = sa.select(table).where(table.c.subject == subject).order_by(table.c.id)
-        return [_relation(row) for row in tx.execute(query)]
+        found = [dict(zip(RELATIONS.keys, row, strict=True)) for row in RELATIONS.of(tx, subject)]
+        told = [Relation(one["id"], subject, one["kind"], one["opened"], one["ended"]) for one in found]
+        return sorted(told, key=lambda one: one.id)
 
     def relation_outside(self, tx: sa.Connection, relation: Relation) -> str:
         """Open the id a relation has outside; raises when the subject is not live."""
@@ -118,20 +117,17 @@ class Circumstances(VaultBase):
         if ("standing", subject, purpose) in seen:
             known: Standing | None = seen["standing", subject, purpose]
             return known
-        table = store.standing
-        query = sa.select(table).where(table.c.purpose == purpose, table.c.subject == subject)
-        row = tx.execute(query).first()
-        return None if row is None else _standing(row)
+        return next((one for one in self.standings_of(tx, subject) if one.purpose == purpose), None)
 
     def look_standings(self, tx: sa.Connection, asked: Collection[tuple[bytes, str]]) -> None:
         """Take how purposes stand for (subject, purpose) pairs, whose subjects are held, into the notebook."""
         seen = notebook(tx).seen
         seen.update(dict.fromkeys(("standing", *pair) for pair in asked))
-        for row in rows_among(tx, _STANDINGS, {subject for subject, _ in asked}):
-            if ("standing", row[0], row[1]) in seen:
-                number, name, state, generation, since, entry, until = row
-                until = date.fromisoformat(until) if isinstance(until, str) else until  # as SQLite keeps a day
-                seen["standing", number, name] = Standing(number, name, state, generation, from_ms(since), entry, until)
+        for subject, found in STANDINGS(tx, {subject for subject, _ in asked}).items():
+            for row in found:
+                stands = Standing(**dict(zip(STANDINGS.keys, row, strict=True)))
+                if ("standing", subject, stands.purpose) in seen:
+                    seen["standing", subject, stands.purpose] = stands
 
     def set_standing(
         self,
@@ -156,9 +152,8 @@ class Circumstances(VaultBase):
 
     def standings_of(self, tx: sa.Connection, subject: bytes) -> list[Standing]:
         """List a subject's standings by purpose."""
-        table = store.standing
-        query = sa.select(table).where(table.c.subject == subject).order_by(table.c.purpose)
-        return [_standing(row) for row in tx.execute(query)]
+        found = (Standing(**dict(zip(STANDINGS.keys, row, strict=True))) for row in STANDINGS.of(tx, subject))
+        return sorted(found, key=lambda one: one.purpose)
 
     def standings_for(
         self, tx: sa.Connection, purpose: str, *, after: bytes = b"", limit: int = 1000
@@ -192,12 +187,8 @@ class Circumstances(VaultBase):
         self, tx: sa.Connection, subject: bytes, word: str, relation: bytes | None = None
     ) -> datetime | None:
         """Give the latest start event of a clock, or None when it never began."""
-        table = store.start
-        query = sa.select(table.c.at).where(
-            table.c.subject == subject, table.c.word == word, table.c.relation == (relation or NO_RELATION)
-        )
-        found: datetime | None = tx.execute(query).scalar()
-        return found
+        wanted = (subject, word, relation or NO_RELATION)
+        return next((row[3] for row in STARTS.of(tx, subject) if row[:3] == wanted), None)
 
     def due(
         self,

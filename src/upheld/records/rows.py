@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import fields
+from typing import Any
 
 from upheld.db import to_ms
 from upheld.records import store
@@ -15,7 +17,7 @@ COLUMNS = tuple(field.name for field in fields(Record))
 _KEYS = tuple(column.key for column in store.record.c)
 
 
-def read_record(row: store.AnyRow) -> Record:
+def read_record(row: Iterable[Any]) -> Record:
     """Turn a row that begins with the record's columns into a record."""
     return Record(**dict(zip(_KEYS, row, strict=False)))
 

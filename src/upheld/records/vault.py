@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from upheld.db import Insert, canonical, crash_point, later, parse_canonical, rows_among
 from upheld.records import store
+from upheld.records.base import RECORDS
 from upheld.records.cipher import BrokenSealError, DataKey, bound, unseal
 from upheld.records.circumstances import Circumstances
 from upheld.records.model import (
@@ -145,8 +146,7 @@ class Vault(Circumstances, Replaying):
         state = self.subject(tx, subject)
         if state is None or not (state.state == "live" or self._may_still(tx, subject, erasure)):
             return []
-        query = sa.select(store.record).where(store.record.c.subject == subject).order_by(store.record.c.id)
-        return [read_record(row) for row in tx.execute(query)]
+        return sorted(map(read_record, RECORDS.of(tx, subject)), key=lambda one: one.id)
 
     def iter_records(
         self,

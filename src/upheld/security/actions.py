@@ -1,20 +1,23 @@
-"""Reading one person's data for a purpose: gate, fields and ledger entry in one transaction."""
+"""Reading one person's data for a purpose: gate, fields and ledger entry, strict or grouped."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import sqlalchemy as sa
 
 from upheld.basis.actions import standings_of
 from upheld.basis.grounds import recorded_for
 from upheld.basis.model import PERMITTING, Refused, Standings, part_key
-from upheld.db import b64, retried, unb64
+from upheld.db import b64, unb64
+from upheld.ledger import EntryId, NewEntry
 from upheld.notice import House
-from upheld.policy.model import CompiledPolicy
+from upheld.notice.desk import Work
+from upheld.policy.model import CompiledPolicy, Frozen
 from upheld.records import IdentifierSharedError, Record, Relation
-from upheld.security import staff
+from upheld.security import keys, staff
 from upheld.security.model import Ask, Keeping, Now, Permit, Person, Reader, Reading, ReadRecord, Shut
 from upheld.security.rules import (
     LEGAL_CLAIMS,
@@ -64,51 +67,154 @@ def version_of(house: House, record: Record) -> CompiledPolicy:
     return published.policy
 
 
-@retried
-def read(
-    house: House,
-    reader: Reader,
-    *,
-    subject: str = "",
-    identifier: Mapping[str, str] | None = None,
-    purpose: str,
-    fields: Sequence[str] = (),
-    record: str = "",
-    contract_id: str = "",
-    part: str = "",
-    approver: int | None = None,
-) -> Reading:
-    """Read fields of one person for a purpose, of each record that allows it.
+@dataclass(slots=True, kw_only=True)
+class Asked(Work):
+    """One read, before anybody looked: who asks (`reader`, or the `header` with the key), for whom, for what.
 
-    The person is named by `subject` (as collecting answered) or by an `identifier` (kind to value). Without
-    `fields` it is every field the purpose may use. `contract_id` names the contract the use is for, `part` one part
-    of the purpose, `approver` the member of staff who approved a read of restricted data for legal claims. What is read
-    and the entry that says so are one transaction. Raises Refusal: of the records that all refuse, the reason
-    that got furthest; `not_found` for nobody.
+    The person is named by `reference` (as collecting answered) or by an `identifier` (kind to value). Without
+    `fields` it is every field the purpose may use. `contract_id` names the contract the use is for, `part` one
+    part of the purpose, `approver` the member of staff who approved a read of restricted data for legal claims.
+    """
+
+    house: House
+    purpose: str
+    reader: Reader | None = None
+    header: str | None = None
+    reference: str = ""
+    identifier: Mapping[str, str] = field(default_factory=Frozen, repr=False)
+    fields: Sequence[str] = ()
+    record: str = ""
+    contract_id: str = ""
+    part: str = ""
+    approver: int | None = None
+
+    def check(self, tx: sa.Connection) -> Looked:
+        """Look, as one of a batch of reads; what needs its entry first is only told who asks."""
+        reader = self.reader or keys.authenticated(self.house, tx, self.header)
+        if reader.staff:
+            return Looked(reader)
+        return look(self, reader, tx)
+
+    def write(self, tx: sa.Connection) -> Looked:
+        """Look; there is nothing to write."""
+        return self.check(tx)
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """What a read found: the reading or the refusal, and the entries that say so."""
+
+    reader: Reader
+    reading: Reading | None = None
+    refused: Refusal | None = None
+    entries: tuple[NewEntry, ...] = ()
+
+    def told(self) -> Reading:
+        """Give the reading; raises the refusal."""
+        if self.refused is not None:
+            raise self.refused
+        if self.reading is None:
+            raise RuntimeError("nobody looked")
+        return self.reading
+
+
+@dataclass(slots=True, kw_only=True)
+class Strict(Work):
+    """A read whose entry is durable before anything leaves: both in one transaction of the writer."""
+
+    asked: Asked
+    reader: Reader
+    looked: Looked | None = None
+
+    def check(self, tx: sa.Connection) -> None:
+        """Look; a refusal that has an entry is no refusal here."""
+        self.looked = look(self.asked, self.reader, tx)
+
+    def write(self, tx: sa.Connection) -> Looked:
+        """Write the entries."""
+        if self.looked is None:
+            raise RuntimeError("nobody looked")
+        self.asked.house.ledger.append_many(tx, self.looked.entries)
+        return self.looked
+
+
+@dataclass(slots=True, kw_only=True)
+class Entries(Work):
+    """Entries of reads that were answered already; of a person erased meanwhile they name nobody."""
+
+    house: House
+    entries: tuple[NewEntry, ...]
+
+    def check(self, tx: sa.Connection) -> None:
+        """They are written in any case."""
+
+    def write(self, tx: sa.Connection) -> bool:
+        """Write them."""
+        there = self.house.vault.subject(tx, self.subject, lock=True)
+        entries = self.entries
+        if there is None or there.state == "erased":
+            entries = tuple(replace(one, subject=None, body={"erased": True}) for one in entries)
+        self.house.ledger.append_many(tx, entries)
+        return True
+
+
+def read(house: House, reader: Reader, *, subject: str = "", identifier: Mapping[str, str] | None = None, **asked: Any) -> Reading:
+    """Read fields of one person for a purpose, of each record that allows it; see `Asked`.
+
+    Staff read strictly: what is read and its entry are one transaction, durable before it leaves. A program reads in
+    groups: its entry follows in the writer's next batch. Raises Refusal: of the records that all refuse, the
+    reason that got furthest; `not_found` for nobody.
     Clause: security.technical.access (APPI 18, 23; GDPR 5(1)(b), 32)
     """
+    what = Asked(house=house, reference=subject, identifier=identifier or {}, reader=reader, **asked)
+    if reader.staff:
+        return house.writer.run(Strict(asked=what, reader=reader, subject=_number(subject) or b"")).told()
+    with house.store.read() as tx:
+        looked = look(what, reader, tx)
+    if looked.entries:
+        house.writer.note(_entries(house, looked))
+    return looked.told()
+
+
+async def ask(what: Asked) -> Reading:
+    """Do as `read` for a coroutine: with other reads from one state, or strictly through the writer."""
+    what.subject = _number(what.reference) or b""
+    looked = await what.house.looker.ask(what)
+    if looked.reader.staff:
+        looked = await what.house.writer.ask(Strict(asked=what, reader=looked.reader, subject=what.subject))
+    elif looked.entries:
+        await what.house.writer.note_soon(_entries(what.house, looked))
+    return looked.told()
+
+
+def _entries(house: House, looked: Looked) -> Entries:
+    return Entries(house=house, entries=looked.entries, subject=looked.entries[0].subject or b"")
+
+
+def look(what: Asked, reader: Reader, tx: sa.Connection) -> Looked:
+    """Put every record asked for before the gate and open those that it lets through."""
+    house, purpose = what.house, what.purpose
     now = now_of(house)
     early = None if purpose == LEGAL_CLAIMS else check_reader(now, reader, purpose)
-    person = person_of(house, subject, identifier or {})
-    with house.store.write() as tx:
-        records = house.vault.records_of(tx, person) if person else []
-        wanted = [one for one in records if not record or one.ref == record]
-        if not wanted:
-            _nobody(now, purpose, early)
-        around = surroundings(house, tx, wanted[0].subject, contract_id)
-        approved = _approver(house, tx, now, approver)
-        asks = {one.id: ask_of(one, purpose, fields, part=part, approver=approved) for one in wanted}
-        judged = [(one, judge(house, tx, now, reader, one, around, asks[one.id])) for one in wanted]
-        opened = [
-            _read_one(house, tx, reader, one, permit, asks[one.id])
-            for one, permit in judged
-            if isinstance(permit, Permit)
-        ]
-        shut = None if opened else _refuse(house, tx, reader, judged, purpose)
-    house.stirred.set()
-    if shut is not None:
-        raise shut
-    return Reading(b64(wanted[0].subject), purpose, tuple(opened))
+    person = person_of(house, what.reference, what.identifier)
+    records = house.vault.records_of(tx, person) if person else []
+    wanted = [one for one in records if not what.record or one.ref == what.record]
+    if not wanted:
+        _nobody(now, purpose, early)
+    around = surroundings(house, tx, wanted[0].subject, what.contract_id)
+    approved = _approver(house, tx, now, what.approver)
+    asks = {one.id: ask_of(one, purpose, what.fields, part=what.part, approver=approved) for one in wanted}
+    judged = [(one, judge(house, tx, now, reader, one, around, asks[one.id])) for one in wanted]
+    opened = [
+        _read_one(house, tx, reader, one, permit, asks[one.id])
+        for one, permit in judged
+        if isinstance(permit, Permit)
+    ]
+    if opened:
+        reading = Reading(b64(wanted[0].subject), purpose, tuple(one for one, _ in opened))
+        return Looked(reader, reading, entries=tuple(entry for _, entry in opened))
+    refused, entry = _refuse(house, reader, judged, purpose)
+    return Looked(reader, refused=refused, entries=(entry,))
 
 
 def _approver(house: House, tx: sa.Connection, now: Now, number: int | None) -> str:
@@ -158,16 +264,20 @@ def person_of(house: House, subject: str, identifier: Mapping[str, str]) -> byte
     if bool(subject) == bool(identifier) or len(identifier) > 1:
         raise Refusal("value_invalid", "security.technical.access", fields=("subject",))
     if subject:
-        try:
-            return unb64(subject)
-        except ValueError:
-            return None
+        return _number(subject)
     kind, value = next(iter(identifier.items()))
     region = house.in_force().policy.controller.country
     try:
         return house.vault.find(kind, value, region=region)
     except (IdentifierSharedError, ValueError):  # several carry it, or it is no kind of identifier
         raise Refusal("value_invalid", "security.technical.access", fields=("subject",)) from None
+
+
+def _number(reference: str) -> bytes | None:
+    try:
+        return unb64(reference)
+    except ValueError:
+        return None
 
 
 def surroundings(house: House, tx: sa.Connection, subject: bytes, contract_id: str = "") -> Surroundings:
@@ -251,8 +361,8 @@ def _read_one(
     record: Record,
     permit: Permit,
     ask: Ask,
-) -> ReadRecord:
-    """Open a record, keep the allowed fields, and write the entry."""
+) -> tuple[ReadRecord, NewEntry]:
+    """Open a record, keep the allowed fields, and say what the entry says."""
     names = allowed_fields(house, record, permit, ask.purpose, ask.fields)
     opened = house.vault.open_fields(tx, record)
     values = {name: opened[name] for name in names if name in opened}
@@ -263,18 +373,18 @@ def _read_one(
         "fields": list(values),
         **_grounds(house, tx, record, permit, ask),
     }
-    entry = house.ledger.append(
-        tx,
-        "access.read",
+    entry = NewEntry(
+        kind="access.read",
         clause=permit.clause,
         policy_version=record.policy_version,
         actor=reader.actor,
         body=body,
         subject=record.subject,
+        entry_id=EntryId(house.ids.uuid7()),
     )
-    return ReadRecord(
-        record.ref, record.situation, record.policy_version, record.collected_at, values, b64(entry)
-    )
+    ref = b64(entry.entry_id or b"")
+    found = ReadRecord(record.ref, record.situation, record.policy_version, record.collected_at, values, ref)
+    return found, entry
 
 
 def allowed_fields(
@@ -316,34 +426,23 @@ def _grounds(
 
 
 def _refuse(
-    house: House,
-    tx: sa.Connection,
-    reader: Reader,
-    judged: Sequence[tuple[Record, Permit | Shut]],
-    purpose: str,
-) -> Refusal:
-    """Write the refusal's own entry, which holds the code alone, and give the refusal."""
+    house: House, reader: Reader, judged: Sequence[tuple[Record, Permit | Shut]], purpose: str
+) -> tuple[Refusal, NewEntry]:
+    """Give the refusal and its own entry, which holds the code alone and nothing of what was asked."""
     shut = furthest(outcome for _, outcome in judged if isinstance(outcome, Shut))
     if shut is None:
         raise RuntimeError("a refusal needs a record that refused")
     record = next(one for one, outcome in judged if outcome is shut)
-    note_refused(house, tx, reader, shut.refused, record.policy_version, record.subject)
-    return refusal(shut.refused, version_of(house, record), situation=record.situation, purpose=purpose)
-
-
-def note_refused(
-    house: House, tx: sa.Connection, reader: Reader, refused: Refused, version: str, subject: bytes | None
-) -> None:
-    """Write that a read was refused: the code, and nothing of what was asked."""
-    house.ledger.append(
-        tx,
-        "access.refused",
-        clause=refused.clause,
-        policy_version=version,
+    entry = NewEntry(
+        kind="access.refused",
+        clause=shut.refused.clause,
+        policy_version=record.policy_version,
         actor=reader.actor,
-        body={"code": refused.code},
-        subject=subject,
+        body={"code": shut.refused.code},
+        subject=record.subject,
     )
+    policy = version_of(house, record)
+    return refusal(shut.refused, policy, situation=record.situation, purpose=purpose), entry
 
 
 def refusal(refused: Refused, policy: CompiledPolicy, *, situation: str = "", purpose: str = "") -> Refusal:

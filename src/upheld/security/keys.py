@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import sqlalchemy as sa
 
-from upheld.db import b64, retried
+from upheld.db import Select, b64, retried
 from upheld.notice import House
 from upheld.security import staff
 from upheld.security.model import ApiKey, Reader
@@ -22,6 +22,7 @@ AT_ONCE = 2
 
 _SCOPE = re.compile(rf"({'|'.join(SCOPES)}):([a-z][a-z0-9_]{{0,39}})")
 _KEY = re.compile(r"upheld_([a-f0-9]{8})_([A-Za-z0-9_-]{43})")
+_KEYS = Select(key_table, "id")
 _CLAUSE = "security.technical.access"
 
 
@@ -100,6 +101,12 @@ def listed(house: House) -> list[ApiKey]:
 
 
 def authenticate(house: House, header: str | None) -> Reader:
+    """Give who sends a request, as `authenticated` does, by a look of its own."""
+    with house.store.read() as tx:
+        return authenticated(house, tx, header)
+
+
+def authenticated(house: House, tx: sa.Connection, header: str | None) -> Reader:
     """Give who sends a request by its `Authorization: Bearer` header; raises Refusal `not_signed_in`.
 
     A key of a staff account reads as that account does; a key with scopes covers those and nothing else.
@@ -108,18 +115,18 @@ def authenticate(house: House, header: str | None) -> Reader:
     match = _KEY.fullmatch(text.strip())
     if word.lower() != "bearer" or match is None:
         raise Refusal("not_signed_in", _CLAUSE)
-    with house.store.read() as tx:
-        row = tx.execute(sa.select(key_table).where(key_table.c.id == match[1])).first()
-        known = row.digest if row is not None else _digest("")
-        if not staff.same(known, _digest(match[2])) or row is None:
-            raise Refusal("not_signed_in", _CLAUSE)
-        if row.revoked_at is not None or row.expires_at <= house.clock.now():
-            raise Refusal("not_signed_in", _CLAUSE)
-        if row.number is not None:
-            return staff.reader(house, tx, row.number)
-    scopes = frozenset(row.scopes.split())
+    row = next(iter(_KEYS.of(tx, match[1])), None)
+    found = None if row is None else dict(zip(_KEYS.keys, row, strict=True))
+    known = found["digest"] if found is not None else _digest("")
+    if not staff.same(known, _digest(match[2])) or found is None:
+        raise Refusal("not_signed_in", _CLAUSE)
+    if found["revoked_at"] is not None or found["expires_at"] <= house.clock.now():
+        raise Refusal("not_signed_in", _CLAUSE)
+    if found["number"] is not None:
+        return staff.reader(house, tx, found["number"])
+    scopes = frozenset(found["scopes"].split())
     covered = frozenset(scope.partition(":")[2] for scope in scopes if scope.startswith("read:"))
-    return Reader(actor=f"key:{row.id}", purposes=covered, staff=False, scopes=scopes)
+    return Reader(actor=f"key:{match[1]}", purposes=covered, staff=False, scopes=scopes)
 
 
 def for_audience(reader: Reader) -> Reader:

@@ -65,15 +65,15 @@ def routes(house: House, pages: Pages) -> list[Any]:
 
 
 def _api(house: House, guard: KeyGuard) -> list[Any]:
-    @post("/api/v1/read", status_code=200, sync_to_thread=True)
-    def read(request: AnyRequest, data: JSONBody[ReadBody]) -> Response[dict[str, Any]]:
-        """Read fields of one person for a purpose; the entry that says so is durable before the answer leaves."""
+    @post("/api/v1/read", status_code=200)
+    async def read(request: AnyRequest, data: JSONBody[ReadBody]) -> Response[dict[str, Any]]:
+        """Read fields of one person for a purpose; the entry of a member of staff's read is durable first."""
         keep_private(request.scope)
-        found = actions.read(
-            house,
-            guard.reader(request.headers),
-            subject=data.subject,
-            identifier={data.identifier.kind: data.identifier.value} if data.identifier else None,
+        asked = actions.Asked(
+            house=house,
+            header=request.headers.get("authorization"),
+            reference=data.subject,
+            identifier={data.identifier.kind: data.identifier.value} if data.identifier else {},
             purpose=data.purpose,
             fields=data.fields,
             record=data.record,
@@ -81,6 +81,7 @@ def _api(house: House, guard: KeyGuard) -> list[Any]:
             part=data.part,
             approver=data.approver,
         )
+        found = await actions.ask(asked)
         return Response(reading_said(found))
 
     @post("/api/v1/audience", status_code=200, sync_to_thread=True)
