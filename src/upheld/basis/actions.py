@@ -13,6 +13,7 @@ from upheld.basis.rules import consent_terms, effective, next_state
 from upheld.collection.actions import receipt_digest
 from upheld.db import b64, retried
 from upheld.notice import Act, House, Shown
+from upheld.notice.desk import Work
 from upheld.notice.rules import judge, sheet
 from upheld.policy.model import CompiledPolicy
 from upheld.web.refusals import Refusal
@@ -91,8 +92,43 @@ def standing_of(house: House, tx: sa.Connection, subject: bytes, purpose: str) -
     return effective(found.state, found.until, house.today())
 
 
-@retried
-def state_choice(
+@dataclass(slots=True, kw_only=True)
+class Stating(Work):
+    """One statement that was found in order, as the writer does it; `purpose` is what it is about."""
+
+    house: House
+    policy: CompiledPolicy
+    said: Said
+    known_only: bool = False
+
+    def check(self, tx: sa.Connection) -> Stated | None:
+        """Answer as before where it was said already under this key; refuse a person or a showing that is not there."""
+        if self.act is not None and (answer := self.house.once.known(tx, self.act)):
+            return Stated(**answer, replayed=True)
+        there = self.house.vault.subject(tx, self.subject, lock=True)
+        if self.known_only and (there is None or there.state != "live"):
+            raise Refusal("not_found")
+        if self.shown is not None:
+            self.house.notices.check_unspent(tx, self.shown)
+        return None
+
+    def write(self, tx: sa.Connection) -> Stated:
+        """Write entry, standing, spent receipt and kept answer."""
+        done = _state(self.house, tx, self.policy, self.subject, self.purpose, self.said)
+        if self.act is not None:
+            self.house.once.keep(tx, self.act, done.answer())
+        return done
+
+
+def state_choice(house: House, subject: bytes, purpose: str, action: str, **said: Any) -> Stated:
+    """Write down what is said of a purpose, as `stating` says it; it binds the next decision.
+
+    Clause: basis.consent (GDPR 7, 21; APPI 18, 35)
+    """
+    return house.writer.run(stating(house, subject, purpose, action, **said))
+
+
+def stating(
     house: House,
     subject: bytes,
     purpose: str,
@@ -104,12 +140,13 @@ def state_choice(
     actor: str = "self",
     until: date | None = None,
     idempotency_key: str | None = None,
-) -> Stated:
-    """Write down what is said of a purpose (`OWN_ACTIONS`, `OUR_ACTIONS`); it binds the next decision.
+    known_only: bool = False,
+) -> Stating:
+    """Judge what is said of a purpose (`OWN_ACTIONS`, `OUR_ACTIONS`) and give what the writer has to do.
 
     Giving and renewing need a notice receipt of a situation that asks for this consent; `until` is the last legal
     day of a consent given for a time. `purpose` may name a part. What stands already is not written twice.
-    Raises Refusal.
+    `known_only` takes no statement about a number that nobody has. Raises Refusal.
     Clause: basis.consent (GDPR 7, 21; APPI 18, 35)
     """
     published = house.in_force()
@@ -121,20 +158,30 @@ def state_choice(
     if idempotency_key is not None:
         asked = [b64(subject), purpose, action, *([until.isoformat()] if until else [])]
         act = house.once.act("consents", idempotency_key, asked)
-        with house.store.read() as tx:
-            if answer := house.once.known(tx, act):
-                return Stated(**answer, replayed=True)
-    shown = _shown_for(house, policy, purpose, lang, notice_receipt) if action in _AFFIRMING else None
+    try:
+        shown = _shown_for(house, policy, purpose, lang, notice_receipt) if action in _AFFIRMING else None
+    except Refusal:
+        if act is None or not _said_before(house, act):
+            raise
+        shown = None
     spoken = lang or (shown.snapshot.lang if shown else None)
     said = Said(action, how, spoken if spoken in policy.languages else policy.languages[0], actor, shown, until)
-    with house.store.write() as tx:
-        if act and (answer := house.once.known(tx, act)):
-            return Stated(**answer, replayed=True)
-        done = _state(house, tx, policy, subject, purpose, said)
-        if act:
-            house.once.keep(tx, act, done.answer())
-    house.stirred.set()
-    return done
+    return Stating(
+        house=house,
+        policy=policy,
+        said=said,
+        act=act,
+        shown=shown,
+        subject=subject,
+        purpose=purpose,
+        known_only=known_only,
+    )
+
+
+def _said_before(house: House, act: Act) -> bool:
+    """Say whether a statement was answered under its key already, so that its showing counts no more."""
+    with house.store.read() as tx:
+        return house.once.known(tx, act) is not None
 
 
 def _state(

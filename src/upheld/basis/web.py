@@ -7,12 +7,13 @@ from datetime import date
 from typing import Any, Literal
 
 from litestar import Response, get, post
+from litestar.concurrency import sync_to_thread
 from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody
 from litestar.response import Redirect
 
 from upheld.basis import receipts, tickets
-from upheld.basis.actions import OUR_ACTIONS, Stated, state_choice, withdraw
+from upheld.basis.actions import OUR_ACTIONS, Stated, Stating, stating, withdraw
 from upheld.basis.export import FORMATS, as_format
 from upheld.basis.history import purpose_text
 from upheld.basis.model import whole_of
@@ -67,27 +68,34 @@ def routes(house: House, pages: Pages, guard: Guard) -> list[Any]:
 
 
 def _consents(house: House, guard: Guard) -> Any:
-    @post("/api/v1/consents", sync_to_thread=True)
-    def consents(request: AnyRequest, data: JSONBody[ConsentBody]) -> Response[dict[str, Any]]:
+    @post("/api/v1/consents")
+    async def consents(request: AnyRequest, data: JSONBody[ConsentBody]) -> Response[dict[str, Any]]:
         """Write down what is said of a purpose, by the person or by the company; 201 only after it is durable."""
-        subject, actor = _subject(house, guard, request, data)
-        if data.action in OUR_ACTIONS:
-            actor = guard.permit(request.headers, f"consents:{whole_of(data.purpose)}")
-        key = request.headers.get("idempotency-key")
-        if not key:
-            raise Refusal("idempotency_missing")
-        done: Stated = state_choice(
-            house,
-            subject,
-            data.purpose,
-            data.action,
-            how="api",
-            lang=data.language,
-            notice_receipt=data.notice_receipt,
-            actor=actor,
-            until=data.valid_until,
-            idempotency_key=key,
-        )
+
+        def judged() -> Stating:
+            subject, actor = _subject(house, guard, request, data)
+            if data.action in OUR_ACTIONS:
+                actor = guard.permit(request.headers, f"consents:{whole_of(data.purpose)}")
+            key = request.headers.get("idempotency-key")
+            if not key:
+                raise Refusal("idempotency_missing")
+            return stating(
+                house,
+                subject,
+                data.purpose,
+                data.action,
+                how="api",
+                lang=data.language,
+                notice_receipt=data.notice_receipt,
+                actor=actor,
+                until=data.valid_until,
+                idempotency_key=key,
+                known_only=data.subject is not None,
+            )
+
+        # Keys and identifiers are looked up in the stores, which must not hold up the loop.
+        looked_up = data.subject is None or "authorization" in request.headers
+        done: Stated = await house.writer.ask(await sync_to_thread(judged) if looked_up else judged())
         headers = {"Idempotency-Replayed": "true"} if done.replayed else {}
         return Response(done.answer(), status_code=201, headers=headers)
 
@@ -97,7 +105,7 @@ def _consents(house: House, guard: Guard) -> Any:
 def _subject(house: House, guard: Guard, request: AnyRequest, data: ConsentBody) -> tuple[bytes, str]:
     """Give (subject, actor): whoever holds the random number may speak for it, finding by identifier needs a key."""
     if data.subject is not None:
-        return _number(house, data.subject), guard.caller(request.headers) or "self"
+        return _read_number(data.subject), guard.caller(request.headers) or "self"
     actor = guard.permit(request.headers, f"consents:{whole_of(data.purpose)}")
     if data.identifier is None or data.identifier.kind not in identifier_kinds():
         raise Refusal("value_invalid", fields=("identifier",))
@@ -125,14 +133,18 @@ def _links(house: House, guard: Guard) -> Any:
 
 def _number(house: House, told: str) -> bytes:
     """Read the number of somebody who is here; raises Refusal."""
-    try:
-        number = unb64(told)
-    except ValueError:
-        raise Refusal("value_invalid", fields=("subject",)) from None
+    number = _read_number(told)
     with house.store.read() as tx:
         if not receipts.subject_exists(house, tx, number):
             raise Refusal("not_found")
     return number
+
+
+def _read_number(told: str) -> bytes:
+    try:
+        return unb64(told)
+    except ValueError:
+        raise Refusal("value_invalid", fields=("subject",)) from None
 
 
 def _withdrawals(house: House, pages: Pages) -> list[Any]:
