@@ -131,6 +131,7 @@ class Writer:
         self._bytes = 0
         self._there = threading.Condition()
         self._thread: threading.Thread | None = None
+        self._busy = False
         self._owed: list[_Waiting[Any]] = []
         self._stopping = False
         self._rate = 0.0
@@ -183,6 +184,11 @@ class Writer:
         return len(self._waiting)
 
     @property
+    def busy(self) -> bool:
+        """Say whether a batch is being done."""
+        return self._busy
+
+    @property
     def alive(self) -> bool:
         """Say whether acts are taken."""
         return not self._stopping and (self._thread is None or self._thread.is_alive())
@@ -224,6 +230,7 @@ class Writer:
                 for one in batch:
                     one.error = error
             self._owed = [one for one in batch if one.future is None and one.error is not None]
+            self._busy = False
             self._tell(batch)
             rate = len(batch) / max(time.monotonic() - begun, 1e-6)
             self._rate = 0.8 * self._rate + 0.2 * rate if self._rate else rate
@@ -236,6 +243,7 @@ class Writer:
                     break
             batch = [self._waiting.popleft() for _ in range(min(BATCH, len(self._waiting)))]
             self._bytes -= sum(one.command.size for one in batch)
+            self._busy = True
             return [*self._owed, *batch]
 
     def _together(self, batch: Sequence[_Waiting[Any]]) -> None:
