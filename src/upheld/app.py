@@ -59,6 +59,9 @@ WITH_PAGES = ("notice", "collection", "cookies", "basis", "security", "rights")
 BEAT_SECONDS = 60.0
 """How often a running server looks whether the ledger has its heartbeat of the day."""
 
+GROUPED_MS = 50
+"""How long after the answer the entry of a program's read may take to be durable; a crash loses no more."""
+
 PLACING_SECONDS = 0.25
 """How long entries may gather before they are given positions; the promise is one second."""
 
@@ -143,6 +146,7 @@ def create_app(settings: Settings, house: House | None = None) -> Litestar:
         handlers,
         pages,
         ready=lambda: _ready(home),
+        facts={"read_audit": {"staff": "strict", "programs": "grouped", "window_ms": GROUPED_MS}},
         security=lambda: _security(home),
         lifespan=[_life(home)],
     )
@@ -174,7 +178,7 @@ def _frame(house: House) -> Frame:
 
 def _ready(house: House) -> Mapping[str, bool]:
     health = house.ledger.health()
-    return {"policy": house.shelf.in_force() is not None, "ledger": health.stopped is None}
+    return {"policy": house.shelf.in_force() is not None, "ledger": health.stopped is None, "writer": house.writer.alive}
 
 
 def _security(house: House) -> str | None:

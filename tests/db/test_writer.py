@@ -86,7 +86,7 @@ def taken(writer: Writer) -> None:
 
 def held(store: Store) -> dict[str, int]:
     with store.read() as tx:
-        return {name: amount for name, amount in tx.execute(sa.select(account)).all()}
+        return {str(row.name): int(row.held) for row in tx.execute(sa.select(account))}
 
 
 def test_a_batch_is_one_transaction_and_answers_after_it(store: Store) -> None:

@@ -58,8 +58,13 @@ class Refusal(UpheldError):  # noqa: N818 - the word of the house for what a cal
         params: Mapping[str, str] | None = None,
         status: int | None = None,
         next_step: str | None = None,
+        after: int | None = None,
     ) -> None:
-        """Keep the parts; raises KeyError for a code that the table does not know."""
+        """Keep the parts; `after` are the seconds a caller should wait, where that is known better than the table.
+
+        Raises KeyError for a code that the table does not know.
+        """
+        self._after = after
         self.status = status or STATUS[code]
         self.policy_version = policy_version
         self.params: Mapping[str, str] = dict(params or {})
@@ -83,7 +88,7 @@ class Refusal(UpheldError):  # noqa: N818 - the word of the house for what a cal
     @property
     def retry_after(self) -> int | None:
         """Give the seconds after which a new try makes sense, if it ever does."""
-        return _RETRY_SECONDS.get(self.diagnostic.code)
+        return self._after or _RETRY_SECONDS.get(self.diagnostic.code)
 
     def diagnostics(self) -> tuple[Diagnostic, ...]:
         """Give the refusal in English sentences, for the command line."""
@@ -99,7 +104,7 @@ def as_refusal(error: UpheldError) -> Refusal:
     told = error.diagnostic
     if told.code not in STATUS:
         return Refusal("internal", told.clause)
-    return Refusal(told.code, told.clause, fields=told.fields)
+    return Refusal(told.code, told.clause, fields=told.fields, after=getattr(error, "retry_after", None))
 
 
 def status_of(error: UpheldError) -> int:

@@ -27,8 +27,10 @@ def security_text(contact: str, expires: datetime, languages: Sequence[str], pol
     return "\n".join(lines) + "\n"
 
 
-def health_routes(ready: Ready, security: Callable[[], str | None]) -> list[HTTPRouteHandler]:
-    """Give `/livez`, `/readyz` and `/.well-known/security.txt`."""
+def health_routes(
+    ready: Ready, security: Callable[[], str | None], facts: Mapping[str, Any]
+) -> list[HTTPRouteHandler]:
+    """Give `/livez`, `/readyz`, which also tells `facts`, and `/.well-known/security.txt`."""
 
     @get("/livez", include_in_schema=False, sync_to_thread=False)
     def livez() -> Response[dict[str, bool]]:
@@ -40,7 +42,7 @@ def health_routes(ready: Ready, security: Callable[[], str | None]) -> list[HTTP
         """Say whether every part can serve; 503 names the part that cannot."""
         parts = dict(ready())
         good = all(parts.values())
-        body = {"ready": good, "parts": parts}
+        body = {"ready": good, "parts": parts, **facts}
         return Response(body, status_code=200 if good else 503, headers={"Cache-Control": "no-store"})
 
     @get("/.well-known/security.txt", include_in_schema=False, sync_to_thread=False)
