@@ -190,16 +190,30 @@ def read(
 @click.option("--situation", "situations", multiple=True, help="Only these situations; several times.")
 @click.option("--channel", type=click.Choice(["email"]), default=None, help="Only who can be met this way.")
 @click.option("--group", type=click.Choice(["month", "situation", "origin"]), default=None, help="Totals by this.")
+@click.option(
+    "--format", "kind", type=click.Choice(["ndjson", "csv", "parquet"]), default="ndjson", show_default=True,
+    help="How lines are written.",
+)  # fmt: skip
+@click.option("--out", type=FILE, help="Write here instead of to stdout; needed for Parquet.")
 @by_option
 @data_option
 def audience(
-    purpose: str, situations: tuple[str, ...], channel: str | None, group: str | None, by: int, data: Path
-) -> None:
-    """List who may be met for a purpose, one JSON object a line; the first line is the summary."""
+    purpose: str, situations: tuple[str, ...], channel: str | None, group: str | None, kind: str, out: Path | None,
+    by: int, data: Path,
+) -> None:  # fmt: skip
+    """List who may be met for a purpose: one JSON object a line, the first the summary; or CSV, or Parquet."""
     from upheld.security.audience import Wanted
     from upheld.security.audience import audience as ask
+    from upheld.security.lines import written
 
+    if kind == "parquet" and out is None:
+        raise click.UsageError("--format parquet needs --out")
     with house(data) as opened:
-        lines = ask(opened, reader_of(opened, by), Wanted(purpose, situations, channel or "", group or ""))
-        for line in lines:
-            click.echo(json.dumps(line, ensure_ascii=False))
+        found = ask(opened, reader_of(opened, by), Wanted(purpose, situations, channel or "", group or ""))
+        if out is None:
+            for piece in written(found, kind):
+                click.echo(piece, nl=False)
+            return
+        with out.open("wb") as stream:
+            stream.writelines(written(found, kind))
+        click.echo(json.dumps(found.summary, ensure_ascii=False))

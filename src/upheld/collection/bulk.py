@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import io
 from collections.abc import Iterator
 from typing import Any
 
@@ -97,7 +96,7 @@ def routes(house: House, guard: Guard) -> list[Any]:
 def _work(house: House, order: Order, spool: Spool, kind: tuple[str, str]) -> tuple[Report, Faults]:
     faults = Faults()
     try:
-        rows = read_file(kind[0], io.BufferedReader(spool.rewind()), kind[1])
+        rows = read_file(kind[0], spool.reader(), kind[1])
         return importing.run(house, order, rows, faults.tell), faults
     except BaseException:
         faults.close()

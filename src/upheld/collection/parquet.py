@@ -1,13 +1,14 @@
-"""Parquet files: read in batches. The only place where pyarrow is imported; it comes with the extra `bulk`."""
+"""Parquet files: read and written in batches. The only place where pyarrow is imported; it comes with the extra `bulk`."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, BinaryIO
 
 from upheld.collection.model import Row
+from upheld.collection.rows import chunks
 from upheld.web.refusals import Refusal
 
 BATCH = 1000
@@ -59,3 +60,17 @@ def _plain(value: Any) -> Any:
     if isinstance(value, datetime | date):
         return value.isoformat()
     return False
+
+
+def write_parquet(columns: Sequence[str], rows: Iterable[Sequence[str | None]], sink: BinaryIO) -> None:
+    """Write rows of texts as a Parquet file; raises Refusal `media_type` without pyarrow."""
+    try:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+    except ImportError:
+        raise Refusal("media_type", _CLAUSE, next_step="Install the extra `bulk`, or ask for CSV.") from None
+    schema = pa.schema([(name, pa.string()) for name in columns])
+    with pq.ParquetWriter(sink, schema) as writer:
+        for part in chunks(rows, BATCH):
+            columns_of = [pa.array([row[at] for row in part], pa.string()) for at in range(len(columns))]
+            writer.write_table(pa.Table.from_arrays(columns_of, schema=schema))

@@ -27,7 +27,7 @@ class Faults:
 
     def lines(self) -> Iterator[list[str | int]]:
         """Give the faults, each as row, code, field, clause."""
-        for line in io.BufferedReader(self._spool.rewind()):
+        for line in self._spool.reader():
             yield json.loads(line)
 
     def close(self) -> None:

@@ -10,13 +10,14 @@ import csv
 import io
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TypeVar
 
 from upheld.collection.model import Row, Submission
 from upheld.policy.model import CompiledPolicy, Situation
 from upheld.web.refusals import Refusal
 from upheld.web.wire import parse
 
+T = TypeVar("T")
 FORMATS = ("csv", "parquet")
 ENCODINGS = ("utf-8", "cp932", "euc_jp")
 MEMBERS = ("country", "subtype", "relation", "visitor")
@@ -70,7 +71,7 @@ def read_file(kind: str, stream: BinaryIO, encoding: str = "utf-8") -> Iterator[
     return read_parquet(stream)
 
 
-def chunks(rows: Iterable[Row], size: int) -> Iterator[list[Row]]:
+def chunks(rows: Iterable[T], size: int) -> Iterator[list[T]]:
     """Give rows in lists of `size`, the last one shorter."""
     source = iter(rows)
     while chunk := list(islice(source, size)):

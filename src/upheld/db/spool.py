@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 BLOCK = 64 * 1024
 _TAG = 16
-_KEPT = 8
+_KEPT = 2
 """How many opened blocks are kept at hand, for readers that jump."""
 
 
@@ -81,6 +81,10 @@ class Spool(io.RawIOBase):
         """Say that it can be read."""
         return True
 
+    def writable(self) -> bool:
+        """Say whether more can be written: until reading has begun."""
+        return not self._done
+
     def seekable(self) -> bool:
         """Say that readers may jump."""
         return True
@@ -109,8 +113,35 @@ class Spool(io.RawIOBase):
         self._at += len(part)
         return len(part)
 
+    def reader(self) -> io.BufferedReader:
+        """Give a buffered reader from the beginning; the spool outlives it, however often it is read."""
+        self.rewind()
+        return io.BufferedReader(_View(self), BLOCK)
+
     def close(self) -> None:
         """Forget key and bytes."""
         self._seen.clear()
         self._file.close()
         super().close()
+
+
+class _View(io.RawIOBase):
+    """Reads a spool and does not close it: a buffered reader closes what it reads when it goes."""
+
+    def __init__(self, spool: Spool) -> None:
+        self._spool = spool
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._spool.tell()
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        return self._spool.seek(offset, whence)
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+        return self._spool.readinto(buffer)

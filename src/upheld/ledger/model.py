@@ -144,6 +144,14 @@ class LedgerHealth:
     stopped: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """How far the log was: entries with a position, and which entries of some kinds still waited for one."""
+
+    size: int
+    waiting: frozenset[bytes]
+
+
 class LedgerError(UpheldError):
     """The ledger cannot do this."""
 

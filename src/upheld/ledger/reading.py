@@ -18,6 +18,7 @@ from upheld.ledger.model import (
     EntryUnknownError,
     LedgerFinding,
     LedgerHealth,
+    Mark,
     NotIntegratedError,
     Receipt,
 )
@@ -124,6 +125,15 @@ class Reading:
 
     def _contradiction(self, tx: sa.Connection) -> str | None:
         return audit.contradiction(tx, self._kept.newest(self._signer) if self._kept else None)
+
+    def mark(self, tx: sa.Connection, kinds: Collection[str]) -> Mark:
+        """Remember how far the log is, for `moved`; `tx` sees the state that is to be compared."""
+        size = tx.execute(sa.select(store.head.c.size)).scalar_one()
+        return Mark(size, frozenset(store.told_since(tx, size, [kind_of(one) for one in kinds])))
+
+    def moved(self, tx: sa.Connection, mark: Mark, kinds: Collection[str]) -> bool:
+        """Say whether an entry of these kinds was written since the mark."""
+        return not mark.waiting.issuperset(store.told_since(tx, mark.size, [kind_of(one) for one in kinds]))
 
     # proving
 

@@ -175,6 +175,12 @@ def of_subject(tx: sa.Connection, subject: bytes) -> list[Entry]:
     ]
 
 
+def told_since(tx: sa.Connection, n: int, kinds: Collection[Kind]) -> list[bytes]:
+    """List the ids of entries of these kinds at or behind position `n`, or without a position."""
+    late = sa.or_(entry.c.n >= n, entry.c.n.is_(None))
+    return list(tx.execute(sa.select(entry.c.id).where(late, entry.c.kind.in_([kind.number for kind in kinds]))).scalars())
+
+
 def pending(tx: sa.Connection, limit: int) -> list[AnyRow]:
     """List stored rows without a position, oldest first."""
     return list(tx.execute(_entries.where(entry.c.n.is_(None)).order_by(entry.c.id).limit(limit)))

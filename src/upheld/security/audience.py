@@ -2,24 +2,36 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 from typing import Any
 
 import sqlalchemy as sa
 
 from upheld.basis.model import Refused
-from upheld.db import b64, retried
+from upheld.db import Spool, b64, retried
 from upheld.notice import House
-from upheld.policy.model import CompiledPolicy
+from upheld.policy.model import CompiledPolicy, Purpose
 from upheld.records import Record
+from upheld.records.numbers import Numbers
 from upheld.security.actions import ask_of, judge, now_of, refusal, surroundings, version_of
 from upheld.security.model import Now, Permit, Reader, Shut
 from upheld.security.rules import act_of, check_reader
 from upheld.web.refusals import Refusal
 
 PAGE = 500
+BLOCK = 64 * 1024
+TRIES = 3
+DECIDING = (
+    "consent.given", "consent.refused", "consent.withdrawn", "objection.raised", "objection.decided",
+    "restriction.set", "restriction.lifted", "relation.ended", "record.moved", "erase.fenced", "hold.placed",
+    "hold.lifted",
+)  # fmt: skip
+"""Kinds of entry after which somebody may be in an audience who was not, or the other way round."""
+
 GROUPS = ("month", "situation", "origin")
 
 
@@ -38,20 +50,58 @@ class Wanted:
 
 @dataclass(slots=True)
 class _Found:
-    """What the walk over the records found."""
+    """What the walk over the records found: counts, the numbers of the records, and the lines in a spool."""
 
-    people: dict[bytes, list[tuple[Record, Permit]]] = field(default_factory=dict)
+    spool: Spool
+    count: int = 0
+    cells: Counter[str] = field(default_factory=Counter)
     excluded: Counter[str] = field(default_factory=Counter)
-    shut: Refused | None = None
+    gap: Refused | None = None
+    records: Numbers = field(default_factory=Numbers)
+
+    @property
+    def shut(self) -> Refused | None:
+        """Give why nobody at all is in: the purpose cannot be met in any situation."""
+        return self.gap if self.gap and not self.count and set(self.excluded) == {self.gap.code} else None
 
 
-@retried
-def audience(house: House, reader: Reader, wanted: Wanted) -> Iterator[dict[str, Any]]:
-    """Give the lines of an audience: first a summary, then one line a person, or one a group of totals.
+class Audience:
+    """An audience whose entry is durable: iterating gives the summary, then its lines; closed at the end."""
+
+    def __init__(self, summary: dict[str, Any], columns: tuple[str, ...], spool: Spool) -> None:
+        """Hold the summary; `columns` are what a table of it has, `spool` the lines as JSON."""
+        self.summary = summary
+        self.columns = columns
+        self._spool = spool
+
+    def lines(self) -> Iterator[dict[str, Any]]:
+        """Give one line a person, or one a group of totals."""
+        for raw in self._spool.reader():
+            line: dict[str, Any] = json.loads(raw)
+            yield line
+
+    def raw(self) -> Iterator[bytes]:
+        """Give the lines as they lie in the spool, in blocks."""
+        self._spool.rewind()
+        while block := self._spool.read(BLOCK):
+            yield block
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        yield self.summary
+        yield from self.lines()
+
+    def close(self) -> None:
+        """Forget the lines."""
+        self._spool.close()
+
+
+def audience(house: House, reader: Reader, wanted: Wanted) -> Audience:
+    """Give an audience: a summary, then one line a person, or one a group of totals.
 
     Out are objections, withdrawals, missing consent, restrictions, ended periods; the summary counts them by code.
-    One entry tells purpose, filter, count and records. Raises Refusal when the reader may not, or nobody's
-    situation states the purpose.
+    One entry tells purpose, filter, count and records, and is durable before a line is given. However many people:
+    lines lie sealed on disk meanwhile, and only the numbers of the records are held. Raises Refusal when the reader
+    may not, or nobody's situation states the purpose.
     Clause: security.technical.access (APPI 18, 23; GDPR 5(1)(b)(c))
     """
     now = now_of(house)
@@ -60,22 +110,68 @@ def audience(house: House, reader: Reader, wanted: Wanted) -> Iterator[dict[str,
     if early is not None:
         _refused(house, reader, early.refused, now)
         raise refusal(early.refused, now.policy, purpose=wanted.purpose)
+    for attempt in range(TRIES):
+        done = _try(house, reader, now, wanted, stated, alone=attempt == TRIES - 1)
+        if isinstance(done, Audience):
+            return done
+        if done is not None:
+            _refused(house, reader, done, now)
+            raise refusal(done, now.policy, purpose=wanted.purpose)
+    raise Refusal("busy", "security.technical.access")
+
+
+@retried
+def _try(
+    house: House, reader: Reader, now: Now, wanted: Wanted, stated: Sequence[tuple[str, str]], *, alone: bool
+) -> Audience | Refused | None:
+    """Walk over one state of the store, then write the entry; nothing where people changed their mind meanwhile.
+
+    With `alone` the walk holds the store's write transaction, so that nobody can.
+    """
+    found = _Found(Spool())
+    try:
+        done = _entered(house, reader, now, wanted, stated, found, alone=alone)
+    except BaseException:
+        found.spool.close()
+        raise
+    if not isinstance(done, Audience):
+        found.spool.close()
+    return done
+
+
+def _entered(
+    house: House, reader: Reader, now: Now, wanted: Wanted, stated: Sequence[tuple[str, str]], found: _Found,
+    *, alone: bool,
+) -> Audience | Refused | None:  # fmt: skip
+    if not alone:
+        with house.store.read() as tx:
+            mark = house.ledger.mark(tx, DECIDING)
+            _walk(house, tx, now, reader, wanted, stated, found)
     with house.store.write() as tx:
-        found = _walk(house, tx, now, reader, wanted, stated)
+        if alone:
+            _walk(house, tx, now, reader, wanted, stated, found)
+        elif house.ledger.moved(tx, mark, DECIDING):
+            return None
         if found.shut is not None:
-            lines = None
-        elif _totals(now.policy, wanted):
-            lines = _grouped(found, wanted, now.policy.purposes[wanted.purpose].min_cell or 0)
-        else:
-            lines = [_person(house, tx, people, wanted) for people in found.people.values()]
-        if lines is not None:
-            entry = _note(house, tx, reader, now, wanted, found)
-            lines[:0] = [_summary(wanted, found, now, entry, lines)]
+            return found.shut
+        lines = _grouped(found, now.policy.purposes[wanted.purpose]) if _totals(now.policy, wanted) else []
+        for line in lines:
+            _keep(found.spool, line)
+        entry = _note(house, tx, reader, now, wanted, found)
     house.stirred.set()
-    if lines is None and found.shut is not None:
-        _refused(house, reader, found.shut, now)
-        raise refusal(found.shut, now.policy, purpose=wanted.purpose)
-    return iter(lines or ())
+    return Audience(_summary(wanted, found, now, entry, lines), _columns(house, now, wanted, stated), found.spool)
+
+
+def _columns(house: House, now: Now, wanted: Wanted, stated: Sequence[tuple[str, str]]) -> tuple[str, ...]:
+    """Name what a table of the audience has: the person and every field the purpose needs somewhere."""
+    if _totals(now.policy, wanted):
+        return ("group", "count", "suppressed")
+    names: dict[str, None] = {}
+    for situation, version in stated:
+        published = house.shelf.version(version)
+        if published is not None:
+            names |= dict.fromkeys(needed_in(published.policy, situation, wanted.purpose))
+    return ("subject", *names)
 
 
 def _totals(policy: CompiledPolicy, wanted: Wanted) -> bool:
@@ -109,33 +205,61 @@ def _stated(house: House, now: Now, wanted: Wanted) -> list[tuple[str, str]]:
 
 
 def _walk(
-    house: House, tx: sa.Connection, now: Now, reader: Reader, wanted: Wanted, stated: Sequence[tuple[str, str]]
-) -> _Found:
-    """Put every record of those situations before the gate, person by person."""
-    found = _Found()
+    house: House,
+    tx: sa.Connection,
+    now: Now,
+    reader: Reader,
+    wanted: Wanted,
+    stated: Sequence[tuple[str, str]],
+    found: _Found,
+) -> None:
+    """Put every record of those situations before the gate, person by person, and keep the lines."""
+    totals = _totals(now.policy, wanted)
+    for subject, records in groupby(_records(house, tx, stated), key=lambda one: one.subject):
+        reachable = [one for one in records if _reachable(version_of(house, one), one, wanted)]
+        if not reachable:
+            continue
+        around = surroundings(house, tx, subject)
+        permitted: list[Record] = []
+        furthest_shut: Shut | None = None
+        for record in reachable:
+            fields = () if totals else needed(version_of(house, record), record, wanted.purpose)
+            outcome = judge(
+                house, tx, now, reader, record, around, ask_of(record, wanted.purpose, fields), totals=totals
+            )
+            if isinstance(outcome, Permit):
+                permitted.append(record)
+            elif furthest_shut is None or outcome.step > furthest_shut.step:
+                furthest_shut = outcome
+        if permitted:
+            _include(house, tx, wanted, permitted, found, totals=totals)
+        elif furthest_shut is not None:
+            found.excluded[furthest_shut.refused.code] += 1
+            if furthest_shut.refused.code == "purpose_gap":
+                found.gap = found.gap or furthest_shut.refused
+
+
+def _records(house: House, tx: sa.Connection, stated: Sequence[tuple[str, str]]) -> Iterator[Record]:
     after: tuple[bytes, bytes] | None = None
-    reasons: dict[bytes, Shut] = {}
     while page := house.vault.iter_records(tx, stated, after=after, limit=PAGE):
         after = (page[-1].subject, page[-1].id)
-        for record in page:
-            policy = version_of(house, record)
-            if not _reachable(policy, record, wanted):
-                continue
-            around = surroundings(house, tx, record.subject)
-            fields = needed(policy, record, wanted.purpose)
-            totals = _totals(now.policy, wanted)
-            ask = ask_of(record, wanted.purpose, () if totals else fields)
-            outcome = judge(house, tx, now, reader, record, around, ask, totals=totals)
-            if isinstance(outcome, Permit):
-                found.people.setdefault(record.subject, []).append((record, outcome))
-            else:
-                before = reasons.get(record.subject)
-                reasons[record.subject] = max(before or outcome, outcome, key=lambda one: one.step)
-    out = {subject: shut for subject, shut in reasons.items() if subject not in found.people}
-    found.excluded.update(shut.refused.code for shut in out.values())
-    gaps = [shut.refused for shut in out.values() if shut.refused.code == "purpose_gap"]
-    found.shut = gaps[0] if gaps and not found.people and len(gaps) == len(out) else None
-    return found
+        yield from page
+
+
+def _include(
+    house: House, tx: sa.Connection, wanted: Wanted, records: Sequence[Record], found: _Found, *, totals: bool
+) -> None:
+    found.count += 1
+    for record in records:
+        found.records.add(record.id)
+        if totals:
+            found.cells[_cell(record, wanted.group)] += 1
+    if not totals:
+        _keep(found.spool, _person(house, tx, records, wanted))
+
+
+def _keep(spool: Spool, line: dict[str, Any]) -> None:
+    spool.write(json.dumps(line, ensure_ascii=False, separators=(",", ":")).encode() + b"\n")
 
 
 def _reachable(policy: CompiledPolicy, record: Record, wanted: Wanted) -> bool:
@@ -152,40 +276,40 @@ def _reachable(policy: CompiledPolicy, record: Record, wanted: Wanted) -> bool:
 
 
 def needed(policy: CompiledPolicy, record: Record, purpose: str) -> tuple[str, ...]:
-    """Give the fields that a purpose needs; where it names none, every field it may use.
+    """Give the fields of a record that a purpose needs; where it names none, every field it may use.
 
     Clause: collection.purposes (GDPR 5(1)(c))
     """
-    mask = policy.use_masks[record.situation].get(purpose, 0)
+    return needed_in(policy, record.situation, purpose)
+
+
+def needed_in(policy: CompiledPolicy, situation: str, purpose: str) -> tuple[str, ...]:
+    """Give the fields that a purpose needs in a situation."""
+    mask = policy.use_masks[situation].get(purpose, 0)
     usable = [name for name, bit in policy.field_bits.items() if mask & bit]
     needs = [name for name in policy.purposes[purpose].needs if name in usable]
     return tuple(needs or usable)
 
 
-def _person(
-    house: House, tx: sa.Connection, records: Sequence[tuple[Record, Permit]], wanted: Wanted
-) -> dict[str, Any]:
+def _person(house: House, tx: sa.Connection, records: Sequence[Record], wanted: Wanted) -> dict[str, Any]:
     values: dict[str, Any] = {}
-    for record, _ in records:
+    for record in records:
         names = needed(version_of(house, record), record, wanted.purpose)
         opened = house.vault.open_fields(tx, record)
         values.update({name: opened[name] for name in names if name in opened})
-    return {"subject": b64(records[0][0].subject), "fields": values}
+    return {"subject": b64(records[0].subject), "fields": values}
 
 
-def _grouped(found: _Found, wanted: Wanted, smallest: int) -> list[dict[str, Any]]:
+def _grouped(found: _Found, purpose: Purpose) -> list[dict[str, Any]]:
     """Count records by group; a cell under the smallest that the policy allows is not shown.
 
     Clause: collection.purposes (min_cell)
     """
-    cells: Counter[str] = Counter()
-    for records in found.people.values():
-        cells.update(_cell(record, wanted.group) for record, _ in records)
-    shown = [
+    smallest = purpose.min_cell or 0
+    return [
         {"group": name, "count": count} if count >= smallest else {"group": name, "suppressed": True}
-        for name, count in sorted(cells.items())
+        for name, count in sorted(found.cells.items())
     ]
-    return list[dict[str, Any]](shown)
 
 
 def _cell(record: Record, group: str) -> str:
@@ -200,7 +324,7 @@ def _summary(
     """Say what the lines are; a total is left out where it would tell a suppressed cell."""
     said: dict[str, Any] = {"purpose": wanted.purpose, "policy_version": now.policy.version, "entry": b64(entry)}
     if not _totals(now.policy, wanted):
-        return {**said, "count": len(found.people), "excluded": dict(sorted(found.excluded.items()))}
+        return {**said, "count": found.count, "excluded": dict(sorted(found.excluded.items()))}
     smallest = now.policy.purposes[wanted.purpose].min_cell or 0
     said["min_cell"] = smallest
     if not any("suppressed" in line for line in lines):
@@ -211,15 +335,14 @@ def _summary(
 def _note(
     house: House, tx: sa.Connection, reader: Reader, now: Now, wanted: Wanted, found: _Found
 ) -> bytes:
-    records = [record.ref for people in found.people.values() for record, _ in people]
     body = {
         "purpose": wanted.purpose,
         "situations": list(wanted.situations),
         "channel": wanted.channel,
         "group": wanted.group,
-        "count": len(found.people),
+        "count": found.count,
         "excluded": dict(found.excluded),
-        "records": records,
+        "records": found.records.text(),
     }
     return house.ledger.append(
         tx,

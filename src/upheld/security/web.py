@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import msgspec
@@ -13,7 +12,7 @@ from litestar.params import FromPath, JSONBody
 from litestar.response import Redirect, Stream
 
 from upheld.notice import House, Published
-from upheld.security import actions, bases, entry, inbox, keys, staff
+from upheld.security import actions, bases, entry, inbox, keys, lines, staff
 from upheld.security.audience import Wanted, audience
 from upheld.security.guard import KeyGuard
 from upheld.security.model import Reading
@@ -86,12 +85,19 @@ def _api(house: House, guard: KeyGuard) -> list[Any]:
 
     @post("/api/v1/audience", status_code=200, sync_to_thread=True)
     def ask(request: AnyRequest, data: JSONBody[AudienceBody]) -> Stream:
-        """Stream an audience, one JSON object a line: first the summary, then a line for each person or group."""
+        """Stream an audience as NDJSON, CSV or Parquet, as `Accept` asks; its entry is durable before the first byte.
+
+        NDJSON begins with the summary; the others carry it in the headers `Upheld-Entry` and `Upheld-Count`.
+        """
         keep_private(request.scope)
+        kind = lines.kind_of(request.headers.get("accept", ""))
         reader = keys.for_audience(guard.reader(request.headers))
         wanted = Wanted(data.purpose, tuple(data.situations), data.channel, data.group)
-        lines = audience(house, reader, wanted)
-        return Stream(_ndjson(lines), media_type="application/x-ndjson")
+        found = audience(house, reader, wanted)
+        told = {"Upheld-Entry": str(found.summary["entry"])}
+        if "count" in found.summary:
+            told["Upheld-Count"] = str(found.summary["count"])
+        return Stream(lines.written(found, kind), media_type=lines.KINDS[kind], headers=told)
 
     return [read, ask]
 
@@ -114,11 +120,6 @@ def reading_said(found: Reading) -> dict[str, Any]:
             for one in found.records
         ],
     }
-
-
-def _ndjson(lines: Iterator[dict[str, Any]]) -> Iterator[bytes]:
-    for line in lines:
-        yield msgspec.json.encode(line) + b"\n"
 
 
 def _console(house: House, pages: Pages) -> list[Any]:
