@@ -127,6 +127,7 @@ class Reader:
 def follow(tmp_path: Path) -> Iterator[Callable[[Path], Path]]:
     """Give a function that follows a page in an empty folder and gives the folder."""
     shutil.copytree(DOCS / "tutorial" / "rowing", tmp_path / "docs" / "tutorial" / "rowing")
+    shutil.copytree(ROOT / "policies" / "primenumber", tmp_path / "policies" / "primenumber")
     shutil.copytree(DOCS / "howto", tmp_path / "docs" / "howto", ignore=shutil.ignore_patterns("*.md"))
     reader = Reader(tmp_path)
 

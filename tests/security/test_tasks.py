@@ -117,6 +117,9 @@ def test_the_desk_speaks_both_languages(desk: Desk, lang: str) -> None:
     page = desk.site.http.get("/console/tasks", params={"lang": lang}).text
     assert f'<html lang="{lang}"' in page
     assert re.findall(r'data-(?:review|inform|clause)="([^"]+)"', page) == ["collection.fields", told["record"], "notice.channels"]
+    assert f'action="/console/tasks?lang={lang}"' in page
+    sent = {"act": "clear", "record": told["record"]}
+    assert desk.site.http.post(f"/console/tasks?lang={lang}", data=sent).headers["location"].endswith(f"?lang={lang}")
 
 
 def test_tasks_on_the_command_line(tmp_path: Path) -> None:

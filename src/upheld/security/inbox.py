@@ -45,7 +45,7 @@ def routes(house: House, pages: Pages) -> list[Any]:
             tasks.informed(house, reader.actor, record)
         else:
             raise Refusal("value_invalid", "security.technical.access", fields=("act",))
-        return Redirect(_PAGE, status_code=303)
+        return Redirect(f"{_PAGE}?lang={pages.language(request).lang}", status_code=303)
 
     return [show, act]
 
