@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.support import Site, copy_policy
+from tests.support import Site, add_evidence, copy_policy, edit
 from upheld.app import Settings
 
 COUNTER = """
@@ -129,3 +129,21 @@ def browse(site: Site) -> Callable[..., Browsing]:
     return make
 
 
+def refusal(answer: httpx.Response) -> tuple[int, str]:
+    """Give status and code of a refusal."""
+    return answer.status_code, str(answer.json()["code"])
+
+
+def move_recipient(folder: Path) -> Path:
+    """Let the counter's data go to another company, with the steps that the law asks for done."""
+    with_counter(folder)
+    edit(folder, "cookies.yaml", "    recipient: gcp\n", "    recipient: slack\n")
+    done = "done: [announce, contract, review, ask_consent], who: Head of the Corporate division, on: 2026-11-21"
+    add_evidence(folder, "v2", f"procedures:\n  - {{version: '2', class: new_recipient, at: cookies.counter, {done}}}\n")
+    return folder
+
+
+def reset(site: Site, folder: Path, version: str) -> None:
+    """Publish an edited folder under another version."""
+    edit(folder, "00-policy.yaml", 'version: "1"', f'version: "{version}"')
+    site.publish(folder)

@@ -16,6 +16,7 @@ from upheld.cookies.receipts import Receipt
 from upheld.cookies.replies import chosen, chosen_cookies
 from upheld.cookies.rules import honours_signal
 from upheld.cookies.tell import purposes_said, tag_said
+from upheld.db import b64
 from upheld.notice import House, Published
 from upheld.policy.law import UNKNOWN
 from upheld.policy.render.wording import Wording
@@ -182,6 +183,7 @@ def show_receipt(house: House, pages: Pages, request: AnyRequest, number: str) -
         lang=lang,
         frame=_frame(house.in_force()),
         view=found,
+        visitor=b64(found.subject),
         area="" if area == UNKNOWN else wording.place(area),
         place=proof["n"] if proof else None,
         text_of=lambda name: receipts.text_of(found.published, name, lang),
