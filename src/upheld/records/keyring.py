@@ -10,7 +10,6 @@ import time
 from collections import OrderedDict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 
 import sqlalchemy as sa
 from cryptography.exceptions import InvalidTag
@@ -19,7 +18,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from upheld.db import Clock, Ids, Insert, Store, retried, rows_among
 from upheld.records import store
 from upheld.records.cipher import Binding, DataKey, seal, unseal
-from upheld.records.dump import tables_of
+from upheld.records.keykeeping import KeyKeeping
 from upheld.records.keyrows import KeyRows, bucket_aad, bucket_of, dek_aad, meta_aad, unwrap
 from upheld.records.model import CLASS_IDENTITY, RecordsError
 from upheld.records.root import RootError, RootProvider
@@ -68,7 +67,7 @@ class KeyGoneError(RecordsError):
     next_step = "Nothing; it was erased."
 
 
-class KeyRing:
+class KeyRing(KeyKeeping):
     """All keys of one installation. Safe to share between threads.
 
     Unwrapped keys are kept for at most 60 seconds, and dropped at once when an erasure raises the epoch,
@@ -410,50 +409,6 @@ class KeyRing:
         if tidy:
             self.tidy()
         return True
-
-    def holds(self, subject: bytes, classes: Collection[str] = ()) -> bool:
-        """Say whether a subject has a key of these shred classes, or any key or tag when none is named."""
-        dek, tag = store.key_dek, store.key_tag
-        keys = sa.select(dek.c.subject).where(dek.c.subject == subject)
-        keys = keys.where(dek.c.shred_class.in_(sorted(classes))) if classes else keys
-        with self.store.read() as tx:
-            tags = [] if classes else tx.execute(sa.select(tag.c.tag).where(tag.c.subject == subject).limit(1)).all()
-            return bool(tags) or tx.execute(keys.limit(1)).first() is not None
-
-    def counts(self) -> dict[str, int]:
-        """Count the rows of the keys store by table, as a sealed copy of it would."""
-        with self.store.read() as tx:
-            return {
-                table.name: tx.execute(sa.select(sa.func.count()).select_from(table)).scalar_one()
-                for table in tables_of(self.store)
-            }
-
-    @retried
-    def suppress(self, tags: Collection[bytes]) -> None:
-        """Keep suppression tags that are not kept yet."""
-        if tags:
-            with self.store.write() as tx:
-                self._rows.suppress(tx, tags)
-
-    @property
-    def root(self) -> RootProvider:
-        """The provider of the root."""
-        return self._root
-
-    @property
-    def buckets(self) -> int:
-        """The number of buckets, fixed when the store was begun."""
-        return self._bucket_count
-
-    def now(self) -> datetime:
-        """Give the present moment in UTC."""
-        return self._clock.now()
-
-    def rooted(self) -> tuple[str, datetime]:
-        """Give the root in use and since when."""
-        with self.store.read() as tx:
-            state = self._rows.state(tx)
-        return state.root, state.since
 
     @retried
     def rewrap(self, new: str) -> None:
