@@ -121,7 +121,11 @@ def _api(house: House, pages: Pages, guard: Guard) -> list[Any]:
 
         # A member of staff is looked up in the store, which must not hold up the loop.
         found = judged() if data.script is None else await sync_to_thread(judged)
-        done = found if isinstance(found, Collected) else await house.writer.ask(found)
+        if isinstance(found, Collected):
+            done = found
+        else:
+            speak_for(request.scope, found.published.policy.label)
+            done = await house.writer.ask(found)
         headers = {"Location": f"/consent/receipts/{done.receipt}"}
         if done.replayed:
             headers["Idempotency-Replayed"] = "true"

@@ -51,6 +51,7 @@ document_table = sa.Table(
 AnyRow: TypeAlias = sa.Row[Any]
 LOOK_SECONDS = 0.05
 """How old the knowledge of what is published may be where the engine does not tell that somebody wrote."""
+TELL_SECONDS = 0.001
 _NEWEST = "SELECT coalesce((SELECT max(number) FROM policy_version), 0), coalesce((SELECT max(number) FROM policy_text), 0)"
 
 
@@ -132,9 +133,16 @@ class Shelf:
         return self._rows
 
     def _anything_new(self, look: Hot) -> bool:
-        """Say whether the store may have changed since the last look; PostgreSQL does not tell, and is asked after 50 ms."""
-        seen, now = look.news(), time.monotonic()
-        if seen == self._news and (seen is not None or now - self._looked < LOOK_SECONDS):
+        """Say whether the store may have changed since the last look.
+
+        SQLite tells cheaply, and is asked again after a millisecond; PostgreSQL does not tell, and is asked after 50.
+        """
+        now = time.monotonic()
+        if now - self._looked < (LOOK_SECONDS if self._news is None else TELL_SECONDS):
+            return False
+        seen = look.news()
+        if seen is not None and seen == self._news:
+            self._looked = now
             return False
         self._news, self._looked = seen, now
         return True
@@ -142,9 +150,10 @@ class Shelf:
     def look(self, tx: sa.Connection) -> None:
         """Look at what is published in a transaction that writes, so that it decides by what it sees there.
 
-        On SQLite nobody else can write meanwhile, and each question looks anyway.
+        On SQLite nobody else can write meanwhile, so that looking again is enough.
         """
         if tx.dialect.name == "sqlite":
+            self._looked = 0.0
             return
         (newest,) = rows(tx, _NEWEST)
         if newest != self._seen:
