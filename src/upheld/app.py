@@ -42,6 +42,7 @@ from upheld.rights import actions as rights
 from upheld.rights import web as rights_web
 from upheld.security import web as security_web
 from upheld.security.guard import KeyGuard
+from upheld.services.mail import actions as mail
 from upheld.transfers import web as transfers_web
 from upheld.web.headers import speak_for
 from upheld.web.pages import AnyRequest, Frame, Pages
@@ -118,7 +119,7 @@ def open_house(
         stirred=stirred,
         serving=serving_of(data),
     )
-    rooms = (cookies, browsers, importing, basis, retention, rights)
+    rooms = (cookies, browsers, importing, basis, mail, retention, rights)
     for listen in (*(room.subscribe for room in rooms), app_agree.listen):
         listen(house)
     return house

@@ -29,6 +29,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "audience": ("cli_rooms:audience", "List the people who may be met for a purpose."),
     "transfers": ("cli_rooms:transfers", "Ask whether data of a person may go to a service."),
     "tasks": ("cli_rooms:tasks", "Do what waits for a person: texts to review, people to tell."),
+    "mail": ("cli_rooms:mail", "Write to the people who may be met for a purpose."),
     "plan": ("cli_rooms:plan", "Show what would be erased or changed, and keep it as a plan."),
     "apply": ("cli_rooms:apply", "Carry out a plan, exactly as it was shown."),
     "cookies": ("cli_scan:cookies", "Compare a live site with the list of tags."),

@@ -15,6 +15,7 @@ _PARTS = {
     "audience": "flow",
     "transfers": "gates",
     "tasks": "gates",
+    "mail": "mailing",
     "plan": "keeping",
     "apply": "keeping",
     "relation": "keeping",

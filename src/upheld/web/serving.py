@@ -25,7 +25,16 @@ class ServingError(UpheldError):
 
     code = "serving_unreadable"
     clause = "notice.channels"
-    next_step = 'Write sites = ["https://www.example.com"], area_header = "…", acts_per_minute = 60; each may be left out.'
+    next_step = 'Write sites = ["https://www.example.com"], area_header, acts_per_minute, [mail] smtp, from, base_url; each may be left out.'
+
+
+@dataclass(frozen=True, slots=True)
+class MailSettings:
+    """How mail leaves: the server (`smtp://…` or `env:NAME`), the mailbox that writes, and the address of our own pages."""
+
+    smtp: str
+    sender: str
+    base_url: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +43,13 @@ class Serving:
 
     `sites` are origins of the company's own websites: they may embed forms and call the JSON contract from their
     pages. `area_header` is the header in which the site's own edge writes a visitor's country. `acts_per_minute` is
-    how many forms one address may send in a minute (0: any number).
+    how many forms one address may send in a minute (0: any number). `mail` is None where none is sent.
     """
 
     sites: tuple[str, ...] = ()
     area_header: str | None = None
     acts_per_minute: int = 60
+    mail: MailSettings | None = None
 
     def is_own(self, origin: str | None) -> bool:
         """Say whether an `Origin` header names one of the company's own sites."""
@@ -55,11 +65,22 @@ def serving_of(folder: Path) -> Serving:
         told = tomllib.loads(written.read_text("utf-8"))
         sites = tuple(_origin(one) for one in told.pop("sites", []))
         header, most = told.pop("area_header", None), told.pop("acts_per_minute", 60)
+        mail = _mail(told.pop("mail")) if "mail" in told else None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, ValueError, TypeError):
         raise ServingError from None
     if told or not isinstance(header, str | None) or not isinstance(most, int) or most < 0:
         raise ServingError
-    return Serving(sites, header, most)
+    return Serving(sites, header, most, mail)
+
+
+def _mail(told: Any) -> MailSettings:
+    """Read the table [mail]; raises ValueError for one that lacks a part or has one too many."""
+    if not isinstance(told, dict) or set(told) != {"smtp", "from", "base_url"}:
+        raise ValueError("mail needs smtp, from and base_url")
+    sender = told["from"]
+    if not isinstance(sender, str) or sender.count("@") != 1 or not isinstance(told["smtp"], str):
+        raise ValueError("from is a mailbox")
+    return MailSettings(told["smtp"], sender, _origin(told["base_url"]))
 
 
 def _origin(written: Any) -> str:
