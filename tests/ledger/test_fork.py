@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
+
 import pytest
 
 from upheld.ledger import KeptCheckpoint, Ledger, Signer, SigningStoppedError, open_note
+from upheld.ledger.note import note_key, read_note
 from upheld.ledger.rules import next_origin, origin_parts
 
 TABLES = ("ledger_entry", "ledger_body", "ledger_tile", "ledger_head", "ledger_checkpoint")
@@ -133,3 +137,16 @@ def test_the_note_beside_the_stores_is_nobody_elses_to_list(kept, desk, tmp_path
     opened(desk, kept)
     fill(desk, 1)
     assert (tmp_path / "journal" / "a").stat().st_mode & 0o777 == 0o700
+
+
+def test_a_size_and_a_key_are_spelled_in_one_way():
+    """A size with letters, foreign digits or a leading zero, and a key of another kind or length, are refused."""
+    signer = Signer("example.com/log", bytes(32))
+    root = "A" * 43 + "="
+    for size in ("1a", "\u0663", "\u00b2", "01", "00", "", "-1"):
+        with pytest.raises(ValueError, match="plain number"):
+            read_note(f"example.com/log\n{size}\n{root}\n\n\u2014 example.com/log AAAAAAAA\n")
+    for raw in (b"\x04" + signer.public(), b"\x01" + signer.public()[:-1], b"\x01" + signer.public() + b"x"):
+        right_id = hashlib.sha256(b"example.com/log\n" + raw).hexdigest()[:8]
+        with pytest.raises(ValueError, match="verifier key"):
+            note_key(f"example.com/log+{right_id}+{base64.b64encode(raw).decode()}")
