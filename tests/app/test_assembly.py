@@ -66,7 +66,10 @@ def test_the_api_describes_itself(site: Site) -> None:
 def test_it_says_when_it_can_serve(site: Site) -> None:
     """Alive and ready answer 200 and name the parts."""
     assert site.http.get("/livez").status_code == 200
-    assert site.http.get("/readyz").json() == {"ready": True, "parts": {"policy": True, "ledger": True}}
+    told = site.http.get("/readyz").json()
+    assert told["ready"] is True
+    assert told["parts"] == {"policy": True, "ledger": True, "writer": True}
+    assert told["read_audit"] == {"programs": "grouped", "staff": "strict", "window_ms": 50}
     assert "mailto:" in site.http.get("/.well-known/security.txt").text
 
 
