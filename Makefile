@@ -7,7 +7,7 @@ DATA   ?= data
 STORING := $(addprefix tests/,db records ledger notice collection basis security transfers retention rights amendment app cli_rooms journeys)
 export PYTHONDONTWRITEBYTECODE ?=
 
-.PHONY: run test check bench bench-full docs setup lint types imports unit postgres rows golden mutate lock clean help
+.PHONY: run test check bench bench-full docs setup lint types imports unit postgres rows golden migration mutate lock clean help
 
 help:            ## what can be asked for
 	@grep -hE '^[a-z-]+: .*##|^[a-z-]+:  +##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -60,6 +60,10 @@ mutate: .stamps/test ## change rules and ledger one small step at a time; print 
 golden: .stamps/test ## write the golden cases again from their changes
 	$(BIN)/python scripts/golden.py
 
+migration: .stamps/test ## STORE=data|keys TEXT="Add a column": the next migration from what the tables have become
+	$(BIN)/python scripts/migration.py $(STORE) "$(TEXT)"
+
+bench: .stamps/test  ## ratios against a floor in the same run
 .stamps/bench: requirements/bench.txt .stamps/test
 	-$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bench.txt
 	@mkdir -p .stamps && touch $@

@@ -43,6 +43,7 @@ class Cluster:
     folder: Path = field(init=False)
     port: int = field(init=False)
     _made: int = field(init=False, default=0)
+    _options: str = field(init=False, default="")
 
     def start(self) -> Cluster:
         """Make the folder, start the server, and give it back when it answers."""
@@ -56,7 +57,8 @@ class Cluster:
             self.port = free.getsockname()[1]
         self._run("initdb", "-D", str(self.data), "-U", "upheld", "--auth=trust", "--encoding=UTF8", "--locale=C.UTF-8")
         options = " ".join(f"-c {one}" for one in (*_SETTINGS, *self.settings, f"unix_socket_directories='{self.folder}'"))
-        self.wait_for("start", "-o", f"-p {self.port} {options}", "-l", str(self.folder / "log"))
+        self._options = f"-p {self.port} {options}"
+        self.up()
         atexit.register(self.stop)
         return self
 
@@ -84,6 +86,14 @@ class Cluster:
     def wait_for(self, action: str, *more: str) -> None:
         """Ask pg_ctl to start, stop or restart the server, and wait until it did."""
         self._run("pg_ctl", action, "-w", "-D", str(self.data), *more)
+
+    def up(self) -> None:
+        """Start the server and wait until it answers."""
+        self.wait_for("start", "-o", self._options, "-l", str(self.folder / "log"))
+
+    def down(self) -> None:
+        """Let the server go away at once, as a host that loses power does; its files stay."""
+        self.wait_for("stop", "-m", "immediate")
 
     def stop(self) -> None:
         """End the server at once and remove its files."""
@@ -119,14 +129,16 @@ def _shared_database() -> str:
     return shared().database()
 
 
-def fresh_schema() -> str:
-    """Give the address of an empty schema of its own in the shared cluster."""
+def fresh_schema(owner: str = "upheld") -> str:
+    """Give the address of an empty schema of its own in the shared cluster, for its owner, who need not be known yet."""
     import psycopg
 
     name, url = f"s{next(_SCHEMAS)}", _shared_database()
     with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute(f"CREATE SCHEMA {name}")
-    return f"{url}?options=-csearch_path%3D{name}"
+        if connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", (owner,)).fetchone() is None:
+            connection.execute(f"CREATE ROLE {owner} LOGIN")
+        connection.execute(f"CREATE SCHEMA {name} AUTHORIZATION {owner}")
+    return f"{url.replace('upheld@', f'{owner}@', 1)}?options=-csearch_path%3D{name}"
 
 
 def write_places(folder: Path) -> None:

@@ -26,7 +26,7 @@ from upheld.cookies import actions as cookies
 from upheld.cookies import sample as cookies_sample
 from upheld.cookies import web as cookies_web
 from upheld.cookies.rules import browsing
-from upheld.db import Clock, Ids, SystemClock, UpheldError, Writer
+from upheld.db import Clock, Ids, StoreBusyError, SystemClock, UpheldError, Writer
 from upheld.ledger import LedgerError
 from upheld.notice import House, Notices, Once, Shelf
 from upheld.notice import web as notice_web
@@ -178,8 +178,13 @@ def _frame(house: House) -> Frame:
 
 
 def _ready(house: House) -> Mapping[str, bool]:
-    health = house.ledger.health()
-    return {"policy": house.shelf.in_force() is not None, "ledger": health.stopped is None, "writer": house.writer.alive}
+    try:
+        health = house.ledger.health()
+    except StoreBusyError:  # the server of the stores is away
+        return {"store": False}
+    current = house.store.is_current() and house.holdings.ring.store.is_current()
+    policy, ledger = house.shelf.in_force() is not None, health.stopped is None
+    return {"policy": policy, "ledger": ledger, "writer": house.writer.alive, "schema": current}
 
 
 def _security(house: House) -> str | None:

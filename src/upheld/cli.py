@@ -22,6 +22,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "decide": ("cli_check:decide", "Say whether the policy allows a field for a purpose."),
     "diff": ("cli_check:diff", "Compare two versions: what changed, what is due, who is asked."),
     "publish": ("cli_rooms:publish", "Put a checked policy in force."),
+    "migrate": ("cli_rooms:migrate", "Bring the stores of an older release to this one."),
     "serve": ("cli_serve:serve", "Serve pages, forms and the API."),
     "demo": ("cli_serve:demo", "Serve the reference policy with sample people."),
     "collect": ("cli_rooms:collect", "Store what a person gave, through the same gate as the form."),

@@ -35,6 +35,9 @@ _HOST = click.option("--host", default="127.0.0.1", show_default=True, help="Add
 def serve(data: Path, port: int, host: str, folder: Path | None) -> None:
     """Serve pages, forms and the API of a data folder."""
     house = _open(data)
+    for store in (house.store, house.holdings.ring.store):
+        for line in store.warnings():
+            click.echo(f"warning: {line}", err=True)
     if folder is not None:
         _publish(house, folder)
     if house.shelf.in_force() is None:
@@ -55,6 +58,7 @@ def demo(data: Path, port: int) -> None:
     """Serve the reference policy with sample people on loopback, after one walk through every room."""
     from upheld import demo as scene
 
+    _bring_up(data)
     house = _open(data)
     fresh = house.shelf.in_force() is None
     key = ""
@@ -84,6 +88,14 @@ def _open(data: Path) -> House:
     if data.is_file():
         raise CouldNotRunError(f"{data} is a file; --data names a folder")
     return open_house(data)
+
+
+def _bring_up(data: Path) -> None:
+    """Bring the files of a demonstration to this release without being asked; a database is left to its operator."""
+    from upheld.records import is_begun, migrate_stores, places_of
+
+    if is_begun(data) and isinstance(places_of(data).data, Path):
+        migrate_stores(data)
 
 
 def _publish(house: House, folder: Path) -> None:

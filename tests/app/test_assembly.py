@@ -68,7 +68,7 @@ def test_it_says_when_it_can_serve(site: Site) -> None:
     assert site.http.get("/livez").status_code == 200
     told = site.http.get("/readyz").json()
     assert told["ready"] is True
-    assert told["parts"] == {"policy": True, "ledger": True, "writer": True}
+    assert told["parts"] == {"policy": True, "ledger": True, "writer": True, "schema": True}
     assert told["read_audit"] == {"programs": "grouped", "staff": "strict", "window_ms": 50}
     assert "mailto:" in site.http.get("/.well-known/security.txt").text
 

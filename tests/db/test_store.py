@@ -11,13 +11,13 @@ import pytest
 import sqlalchemy as sa
 
 from upheld.db import Store, StoreBusyError, StoreTooNewError, UpheldError
+from upheld.db.migrate import version_table
 from upheld.db.store import data_metadata
 
 
 @pytest.fixture
 def tables():
     metadata = sa.MetaData()
-    sa.Table("schema_version", metadata, sa.Column("id", sa.Integer, primary_key=True), sa.Column("version", sa.Integer))
     sa.Table("thing", metadata, sa.Column("id", sa.Integer, primary_key=True), sa.Column("value", sa.Text))
     return metadata
 
@@ -111,9 +111,9 @@ def test_a_store_of_a_newer_release_is_refused(tmp_path):
     """A file with a newer schema is not touched, and the error says which versions."""
     store = Store(tmp_path / "data.db", data_metadata)
     with store.write() as tx:
-        tx.execute(sa.update(data_metadata.tables["schema_version"]).values(version=99))
+        tx.execute(sa.update(version_table("data")).values(version_num="0099"))
     store.close()
-    with pytest.raises(StoreTooNewError, match="schema 99") as caught:
+    with pytest.raises(StoreTooNewError, match="schema 0099") as caught:
         Store(tmp_path / "data.db", data_metadata)
     assert caught.value.diagnostics()[0].code == "store_too_new"
 

@@ -16,6 +16,8 @@ from types import ModuleType
 
 import pytest
 
+from tests.clusters import shared
+
 ROOT = Path(__file__).parent.parent.parent
 DOCS = ROOT / "docs"
 PORT = "8765"
@@ -132,6 +134,9 @@ def follow(tmp_path: Path) -> Iterator[Callable[[Path], Path]]:
     reader = Reader(tmp_path)
 
     def run(page: Path) -> Path:
+        if "createdb" in page.read_text(encoding="utf-8"):
+            server = shared()
+            reader.type(f"export PGHOST=127.0.0.1 PGPORT={server.port} PGUSER=upheld")
         for block in blocks(page):
             if block.file is not None:
                 reader.edit(block)

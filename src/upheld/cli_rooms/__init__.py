@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import Any
 
 _PARTS = {
+    "migrate": "vaulting",
     "publish": "flow",
     "collect": "flow",
     "read": "flow",

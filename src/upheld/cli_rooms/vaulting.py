@@ -168,5 +168,31 @@ def _lines_said(count: int) -> str:
     return "1 line" if count == 1 else f"{count} lines"
 
 
+@click.command()
+@data_option
+@format_option
+def migrate(data: Path, kind: str) -> None:
+    """Bring both stores of a data folder to the tables of this release; no server may run meanwhile.
+
+    Nothing is done where they are there already. The change is written into the ledger.
+    """
+    from upheld.records import is_begun, migrate_stores
+
+    if not is_begun(data):
+        raise CouldNotRunError(f"{data} holds no stores; `upheld serve` begins them")
+    done = {name: {"from": before, "to": after} for name, (before, after) in migrate_stores(data).items()}
+    changed = {name: step for name, step in done.items() if step["from"] != step["to"]}
+    if changed:
+        with house(data) as opened, opened.store.write() as tx:
+            opened.ledger.append(
+                tx, "schema.migrated", clause="security.technical", policy_version="-", actor="svc:db", body=changed
+            )
+    if kind == "json":
+        say_json(done)
+        return
+    for name, step in done.items():
+        click.echo(f"{name:<5} {step['from']} -> {step['to']}" if name in changed else f"{name:<5} {step['to']}, nothing to do")
+
+
 def _time(moment: datetime | None) -> str:
     return moment.isoformat(timespec="seconds") if moment is not None else ""

@@ -8,7 +8,14 @@ from upheld.db.batch import Insert, Select, later, notebook, rows, rows_among
 from upheld.db.bytesafe import b64, canonical, lp, parse_canonical, unb64
 from upheld.db.clock import Clock, FixedClock, Ids, SystemClock, uuid7_time
 from upheld.db.crash import crash_point
-from upheld.db.errors import Diagnostic, StoreBusyError, StoreConflictError, StoreTooNewError, UpheldError
+from upheld.db.errors import (
+    Diagnostic,
+    StoreBusyError,
+    StoreConflictError,
+    StoreTooNewError,
+    StoreTooOldError,
+    UpheldError,
+)
 from upheld.db.hot import Hot
 from upheld.db.spool import Spool
 from upheld.db.store import Store, data_metadata, keys_metadata, retried
@@ -29,6 +36,7 @@ __all__ = [
     "StoreBusyError",
     "StoreConflictError",
     "StoreTooNewError",
+    "StoreTooOldError",
     "SystemClock",
     "UpheldError",
     "UtcMs",

@@ -65,6 +65,14 @@ class StoreTooNewError(UpheldError):
     next_step = "Install the release that wrote the store, or restore a backup made before it."
 
 
+class StoreTooOldError(UpheldError):
+    """The store was written by an older release and waits for its migration."""
+
+    code = "store_too_old"
+    clause = "security.technical"
+    next_step = "Take a backup with the release that wrote it, stop every server, then run `upheld migrate`."
+
+
 class StoreBusyError(UpheldError):
     """The store is busy and nothing was written."""
 

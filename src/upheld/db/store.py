@@ -14,8 +14,8 @@ from typing import ParamSpec, TypeVar
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 
-from upheld.db import batch, postgres, sqlite
-from upheld.db.errors import StoreBusyError, StoreConflictError, StoreTooNewError
+from upheld.db import batch, migrate, postgres, sqlite, wall
+from upheld.db.errors import StoreBusyError, StoreConflictError, StoreTooNewError, StoreTooOldError
 from upheld.db.hot import Hot
 
 data_metadata = sa.MetaData()
@@ -24,16 +24,8 @@ data_metadata = sa.MetaData()
 keys_metadata = sa.MetaData()
 """Tables of the keys store: keys, blind index, suppression tags; never a field's value."""
 
-SCHEMA = {"data": 1, "keys": 1}
-"""Version of each store's tables; raised with every migration."""
-
-for _metadata in (data_metadata, keys_metadata):
-    sa.Table(
-        "schema_version",
-        _metadata,
-        sa.Column("id", sa.Integer, primary_key=True),
-        sa.Column("version", sa.Integer, nullable=False),
-    )
+SCHEMA = migrate.HEADS
+"""Newest revision of each store's tables; raised with every migration."""
 
 BUSY_SECONDS = 10.0
 TRIES = 6
@@ -71,19 +63,33 @@ class Store:
     """
 
     def __init__(
-        self, where: Path | str, metadata: sa.MetaData = data_metadata, *, busy_seconds: float = BUSY_SECONDS
+        self,
+        where: Path | str,
+        metadata: sa.MetaData = data_metadata,
+        *,
+        busy_seconds: float = BUSY_SECONDS,
+        settings: postgres.Settings = postgres.PLAIN,
+        migrating: bool = False,
     ) -> None:
-        """Open or begin the store; raises StoreTooNewError when a newer release wrote it."""
+        """Open or begin the store; `settings` are those of PostgreSQL.
+
+        With `migrating` a store of an older release is brought to this one's tables. Raises StoreTooNewError when
+        a newer release wrote it, StoreTooOldError when it waits for `upheld migrate`.
+        """
         self.metadata = metadata
         self.busy_seconds = busy_seconds
         self.path = where if isinstance(where, Path) else None
         self.url = None if isinstance(where, Path) else where
-        self.engine = sqlite.engine(where, busy_seconds) if isinstance(where, Path) else postgres.engine(where)
+        self.engine = sqlite.engine(where, busy_seconds) if isinstance(where, Path) else postgres.engine(where, settings)
         self.dialect = self.engine.dialect.name
         sa.event.listen(self.engine, "before_cursor_execute", batch.settle_first)
         self._writing = self.engine.execution_options(upheld_write=True)
         self._lock = threading.Lock()
         self._here = threading.local()
+        self._settings = settings
+        self._migrating = migrating
+        self.found = SCHEMA[self.name]
+        """Revision at which the store stood when it was opened; this release's for a fresh one."""
         self._adopt_schema()
 
     @property
@@ -94,7 +100,8 @@ class Store:
     def _adopt_schema(self) -> None:
         for attempt in range(TRIES):
             try:
-                self._make_tables()
+                if not self.is_current():
+                    self._make_tables()
                 break
             except StoreConflictError:  # another process begins the same store
                 if attempt == TRIES - 1:
@@ -102,19 +109,28 @@ class Store:
                 time.sleep(0.2)
         if self.path is not None:
             self.path.chmod(0o600)
+        elif self._settings.row_security:
+            with self.write() as tx:
+                wall.build(tx, self.metadata)
 
     def _make_tables(self) -> None:
-        table, wanted = self.metadata.tables["schema_version"], SCHEMA[self.name]
+        wanted = SCHEMA[self.name]
         with self.write() as tx:
-            if sa.inspect(tx).has_table("schema_version"):
-                found = tx.execute(sa.select(table.c.version)).scalar()
-                if found is not None and found > wanted:
-                    raise StoreTooNewError(
-                        f"The {self.name} store has schema {found}; this release reads up to {wanted}."
-                    )
-            self.metadata.create_all(tx)
-            if tx.execute(sa.select(table.c.version)).scalar() is None:
-                tx.execute(sa.insert(table).values(id=1, version=wanted))
+            found = migrate.standing(tx, self.name)
+            if found is None:
+                migrate.begin(tx, self.name, self.metadata)
+            elif found > wanted:
+                raise StoreTooNewError(f"The {self.name} store has schema {found}; this release reads up to {wanted}.")
+            elif found < wanted and self._migrating:
+                migrate.upgrade(tx, self.name)
+                self.found = found
+            elif found < wanted:
+                raise StoreTooOldError(f"The {self.name} store has schema {found}; this release works with {wanted}.")
+
+    def is_current(self) -> bool:
+        """Say whether the store stands at the revision that this release works with."""
+        with self.read() as tx:
+            return migrate.standing(tx, self.name) == SCHEMA[self.name]
 
     @contextmanager
     def write(self) -> Iterator[sa.Connection]:
@@ -171,7 +187,7 @@ class Store:
         """Open a driver connection with the store's settings, for hot paths; the caller closes it."""
         if self.path is not None:
             return sqlite.SqliteHot(self.path, self.busy_seconds)
-        return postgres.PostgresHot(str(self.url))
+        return postgres.PostgresHot(str(self.url), self._settings)
 
     def tidy(self, *, whole: bool = False) -> bool:
         """Overwrite what deleted rows left where the engine can do it; false when a reader was in the way.
@@ -187,6 +203,22 @@ class Store:
             return True
         with self._lock:
             return sqlite.truncate_log(self.path, self.busy_seconds)
+
+    def warnings(self) -> list[str]:
+        """Say what of the server's own settings works against the promises of the store; nothing for a file."""
+        if self.path is not None:
+            return []
+        found = []
+        if postgres.logs_parameters(self.engine):
+            found.append(
+                f"The server of the {self.name} store may log the values of statements: "
+                "set log_parameter_max_length and log_parameter_max_length_on_error to 0."
+            )
+        if self._settings.row_security:
+            with self.read() as tx:
+                if not wall.holds(tx):
+                    found.append(f"Row security does not bind the login of the {self.name} store: it is a superuser's.")
+        return found
 
     def close(self) -> None:
         """Close all connections of the store."""

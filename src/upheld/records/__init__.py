@@ -3,7 +3,15 @@
 Two stores: `data` has sealed records under random subject numbers; `keys` has the keys and the blind index.
 """
 
-from upheld.records.assembly import Holdings, Places, PlacesError, is_begun, open_holdings, places_of
+from upheld.records.assembly import (
+    Holdings,
+    Places,
+    PlacesError,
+    is_begun,
+    migrate_stores,
+    open_holdings,
+    places_of,
+)
 from upheld.records.backup import BackupThereError, Manifest, make_backup
 from upheld.records.dump import BackupUnreadableError
 from upheld.records.erase import Erasing
@@ -86,6 +94,7 @@ __all__ = [
     "identifier_kinds",
     "is_begun",
     "make_backup",
+    "migrate_stores",
     "normal_form",
     "open_holdings",
     "places_of",

@@ -5,12 +5,14 @@ from __future__ import annotations
 import contextlib
 import os
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import sqlalchemy as sa
 
 from upheld.db import Clock, Ids, Store, data_metadata, keys_metadata
+from upheld.db.postgres import PLAIN, Settings
+from upheld.db.store import SCHEMA
 from upheld.ledger import KeptCheckpoint, Ledger, Signer
 from upheld.ledger.store import log_origin
 from upheld.records import store
@@ -34,6 +36,12 @@ class Places:
 
     data: Path | str
     keys: Path | str
+    settings: Settings = PLAIN
+
+    def open(self, name: str, *, migrating: bool = False) -> Store:
+        """Open one of the two, `data` or `keys`."""
+        where, metadata = (self.keys, keys_metadata) if name == "keys" else (self.data, data_metadata)
+        return Store(where, metadata, settings=self.settings, migrating=migrating)
 
 
 class PlacesError(RecordsError):
@@ -62,13 +70,39 @@ def places_of(folder: Path) -> Places:
     data, keys = told.get("data"), told.get("keys")
     if not (isinstance(data, str) and isinstance(keys, str)) or data == keys:
         raise PlacesError
-    return Places(data, keys)
+    return Places(data, keys, _settings(told.get("postgresql", {})))
+
+
+def _settings(told: object) -> Settings:
+    """Read the table [postgresql]; an unknown key or a value of another kind is refused, for a typing error in it is silent."""
+    kinds = {one.name: type(one.default) for one in fields(Settings)}
+    if not isinstance(told, dict):
+        raise PlacesError
+    for name, value in told.items():
+        kind = kinds.get(name)
+        if kind is None or not (type(value) is kind or (kind is float and type(value) is int)):
+            raise PlacesError(f"stores.toml: {name} under [postgresql] is none of {', '.join(kinds)}, or of another kind.")
+    return Settings(**told)
 
 
 def is_begun(folder: Path) -> bool:
     """Say whether a data folder was begun there."""
     places = places_of(folder)
     return places.data.exists() if isinstance(places.data, Path) else (folder / "journal").exists()
+
+
+def migrate_stores(folder: Path) -> dict[str, tuple[str, str]]:
+    """Bring both stores of a data folder to the tables of this release, keys first; gives (before, after) of each.
+
+    Raises PlacesError, StoreTooNewError, StoreBusyError while somebody works with a table.
+    """
+    places = places_of(folder)
+    done: dict[str, tuple[str, str]] = {}
+    for name in ("keys", "data"):
+        store = places.open(name, migrating=True)
+        done[name] = (store.found, SCHEMA[name])
+        store.close()
+    return done
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,8 +144,7 @@ def open_holdings(
         raise RestoreUnfinishedError
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     places = places_of(folder)
-    data = Store(places.data, data_metadata)
-    keys = Store(places.keys, keys_metadata)
+    data, keys = places.open("data"), places.open("keys")
     keeping = keeping_of(folder)
     ring = KeyRing(keys, root or root_of(keeping, folder, clock, ids), clock, ids)
     journal = Journal([folder / "journal" / name / "erasure.jsonl" for name in ("a", "b")])

@@ -28,7 +28,6 @@ PIECE = 1 << 16
 """How many bytes of a file are read at once."""
 
 _GZIP = 31
-_OWN = "schema_version"
 
 
 class BackupUnreadableError(RecordsError):
@@ -48,7 +47,7 @@ class Loaded:
 
 def tables_of(store: Store) -> list[sa.Table]:
     """List the tables of a store that a dump holds, in an order in which they can be filled."""
-    return [table for table in store.metadata.sorted_tables if table.name != _OWN]
+    return list(store.metadata.sorted_tables)
 
 
 def dump(store: Store, counts: dict[str, int]) -> Iterator[bytes]:
@@ -70,7 +69,7 @@ def dump(store: Store, counts: dict[str, int]) -> Iterator[bytes]:
 
 def _knows_all(tx: sa.Connection, store: Store) -> None:
     """Refuse to leave out a table whose room is not loaded in this process."""
-    there = {name for name in sa.inspect(tx).get_table_names() if not name.startswith("alembic")}
+    there = {name for name in sa.inspect(tx).get_table_names() if not name.startswith("schema_")}
     if there - set(store.metadata.tables):
         raise BackupUnreadableError("The store has tables that this process does not know.")
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from upheld.db import Clock, Ids, Store, crash_point, data_metadata, keys_metadata, retried
+from upheld.db import Clock, Ids, crash_point, retried
 from upheld.records.backup import DATA, Manifest, keys_of, read_manifest
 from upheld.records.dump import BackupUnreadableError, intact, load, pieces_of
 from upheld.records.journal import Journal, JournalGapError, JournalLine
@@ -105,7 +105,7 @@ def fill(
 
 
 def _load(source: Path, sealed: SealedKeys, manifest: Manifest, places: Places, provider: RootProvider) -> None:
-    data = Store(places.data, data_metadata)
+    data = places.open("data")
     try:
         loaded = load(data, pieces_of(source / DATA))
         if loaded.counts != manifest.counts:
@@ -113,7 +113,7 @@ def _load(source: Path, sealed: SealedKeys, manifest: Manifest, places: Places, 
     finally:
         data.close()
     crash_point("restore.data")
-    keys = Store(places.keys, keys_metadata)
+    keys = places.open("keys")
     try:
         load(keys, opened(sealed, provider))
     finally:
@@ -176,7 +176,7 @@ def _holds(target: Path) -> bool:
     from upheld.ledger.store import entry
     from upheld.records.assembly import places_of
 
-    data = Store(places_of(target).data, data_metadata)
+    data = places_of(target).open("data")
     try:
         with data.read() as tx:
             return tx.execute(sa.select(entry.c.id).limit(1)).first() is not None

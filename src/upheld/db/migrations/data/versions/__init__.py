@@ -1,0 +1,1 @@
+"""Revisions of the data store, one file each."""

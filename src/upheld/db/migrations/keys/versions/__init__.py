@@ -1,0 +1,1 @@
+"""Revisions of the keys store, one file each."""
