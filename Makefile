@@ -63,7 +63,6 @@ golden: .stamps/test ## write the golden cases again from their changes
 migration: .stamps/test ## STORE=data|keys TEXT="Add a column": the next migration from what the tables have become
 	$(BIN)/python scripts/migration.py $(STORE) "$(TEXT)"
 
-bench: .stamps/test  ## ratios against a floor in the same run
 .stamps/bench: requirements/bench.txt .stamps/test
 	-$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bench.txt
 	@mkdir -p .stamps && touch $@
