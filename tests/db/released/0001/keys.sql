@@ -1,13 +1,13 @@
-INSERT INTO key_bucket ("number", "wrapped") VALUES (0, X'0125a85e2270cc7aeda591d806c6925f7111c15a30ec04cbfe1b18587c145e6d5ce7fe268550ae927508252fb09f70d75cf073c9e177995557cf8f096f');
+INSERT INTO key_bucket ("number", "wrapped") VALUES (0, X'011032b2aa3b4b074ad0e12924d0e59aa469ee9631542c61c8b0b44ab57a17905a012fbeccf6433ec36259e69dbacee15ec06c832411f288a585525b2f');
 INSERT INTO key_bucket ("number", "wrapped") VALUES (1, X'01581a22b22de50472433d2e44397393f5dfe630cf866d19f276621c18fcbb66002041dca9be0d222caeac37e51f5a6d6695cfb545cc4e3284e86dabe3');
 INSERT INTO key_bucket ("number", "wrapped") VALUES (2, X'01dcbed407e3e6b605b99e8306413724759807773ef5c64003064ea64d988da38ddf2aedbce19a6c643fa1da49a265ad813e629fc8a2e50a642ce7cc67');
 INSERT INTO key_bucket ("number", "wrapped") VALUES (3, X'01420c13f8f5d40f6ce079d1b91157f37c9bd41255df05c3b78a43a25ff28f837213c292f32988b48a03de114e1da76e79eeca126a18e01e371a70459c');
-INSERT INTO key_dek ("subject", "class", "wrapped", "hour") VALUES (X'240b3bf68d97eee53f55d39e9e085bcb', 'identity', X'01d3d46bfa4d2a5eabfeebe5e2448835a0c12ebbe39c15bc64e7fa49410fe37b32d1d928f6c9b720ea2179644ab477a76872e40cf95f265da7b04110dd', 498699);
-INSERT INTO key_dek ("subject", "class", "wrapped", "hour") VALUES (X'240b3bf68d97eee53f55d39e9e085bcb', 'prospect', X'01aca1ea6be2e03e1325ccd79ba25b1e4874b6af366b6e1eeee4386a254c746fccb9796ddad52fce09399f9ce73eed9584ab0afcef9f1d4802009489e1', 498699);
+INSERT INTO key_dek ("subject", "class", "wrapped", "hour") VALUES (X'e79a7b977be6889eba8261a7f2b525d7', 'identity', X'0146e79e16d1d1112ffa914e5fd7217e3e8f1b3c355802f8ef6cc5e0597cc1aae9f1989e0d082b04d2b46b3df47c9c6f9f28492a02e50a56926c0eb530', 498699);
+INSERT INTO key_dek ("subject", "class", "wrapped", "hour") VALUES (X'e79a7b977be6889eba8261a7f2b525d7', 'prospect', X'01c39c2fdaec10fcf8398650a68f467c1c66a1772d2197bccad7c2e4e389d4623111767ab288cc7dcb79d1eb4d4087f5d0de14d30adc33b49876dedc50', 498699);
 INSERT INTO key_meta ("name", "wrapped") VALUES ('index', X'01396cab3b80d27f58df111a3b082493fdcf64f200f4b88c001ca2fda498215093fccedbb3a5e281396f33f29c6c27780bf311913679b220fbf4b0216d');
 INSERT INTO key_meta ("name", "wrapped") VALUES ('suppression', X'01bac48a6a9e826bd6f0a890eae6ac2e21a393c1a6c051e39b7ae91b5d52edc558f6a083e24f9450a84ba65a72a6c2aee0f850931e80b58c97d8652f1c');
 INSERT INTO key_meta ("name", "wrapped") VALUES ('signing', X'01bd7425dcb03de04bf0a4f21efedda276a7c8a37812d136541a8eb258671c318e10114578d4e36435b8980c21189a1a5893ed91c2ee3610ad11deb6df');
 INSERT INTO key_meta ("name", "wrapped") VALUES ('instance', X'01ae179bf759340f6cf6c1f98120fffc272908744e8c8d0b9978d1cdb6c91cc70194ea1df27fe7e8e7442c3646c3a707b6abc05ade1466261ad3cfbf6c');
 INSERT INTO key_state ("id", "tenant", "epoch", "root", "since", "buckets") VALUES (1, 'default', 2, 'root-1', 1795316400000, 4);
 INSERT INTO key_suppressed ("tag", "since") VALUES (X'3f58e4d2c7d9805407f7e39896e4bde6', 1795316400000);
-INSERT INTO key_tag ("tag", "subject") VALUES (X'090da6de46e537854529acfc1082eb71', X'240b3bf68d97eee53f55d39e9e085bcb');
+INSERT INTO key_tag ("tag", "subject") VALUES (X'090da6de46e537854529acfc1082eb71', X'e79a7b977be6889eba8261a7f2b525d7');

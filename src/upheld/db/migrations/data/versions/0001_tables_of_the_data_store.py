@@ -24,12 +24,15 @@ def upgrade() -> None:
     op.create_table('consent',
     sa.Column('subject', sa.LargeBinary(length=16), nullable=False),
     sa.Column('entry', sa.LargeBinary(length=16), nullable=False),
-    sa.Column('purpose', sa.String(length=64), nullable=False),
-    sa.Column('state', sa.String(length=16), nullable=False),
+    sa.Column('purpose', sa.String(length=96), nullable=False),
+    sa.Column('state', sa.String(length=24), nullable=False),
     sa.Column('at', sa.BigInteger(), nullable=False),
     sa.Column('version', sa.String(length=80), nullable=False),
     sa.Column('lang', sa.String(length=16), nullable=False),
     sa.Column('how', sa.String(length=80), nullable=False),
+    sa.Column('situation', sa.String(length=64), nullable=False),
+    sa.Column('actor', sa.String(length=80), nullable=False),
+    sa.Column('until', sa.Date(), nullable=True),
     sa.PrimaryKeyConstraint('subject', 'entry'),
     comment='each statement about a purpose, by the ledger entry that holds what was told; erased with the person'
     )
@@ -108,6 +111,17 @@ def upgrade() -> None:
     )
     op.create_index(op.f('ix_inform_task_due'), 'inform_task', ['due'], unique=False)
     op.create_index(op.f('ix_inform_task_subject'), 'inform_task', ['subject'], unique=False)
+    op.create_table('interest_assessment',
+    sa.Column('entry', sa.LargeBinary(length=16), nullable=False),
+    sa.Column('purpose', sa.String(length=64), nullable=False),
+    sa.Column('interest', sa.String(length=64), nullable=False),
+    sa.Column('reference', sa.String(length=200), nullable=False),
+    sa.Column('sha256', sa.String(length=64), nullable=False),
+    sa.Column('actor', sa.String(length=80), nullable=False),
+    sa.Column('at', sa.BigInteger(), nullable=False),
+    sa.PrimaryKeyConstraint('entry')
+    )
+    op.create_index(op.f('ix_interest_assessment_purpose'), 'interest_assessment', ['purpose'], unique=False)
     op.create_table('ledger_body',
     sa.Column('entry', sa.LargeBinary(length=16), nullable=False),
     sa.Column('subject', sa.LargeBinary(length=16), nullable=True),
@@ -157,6 +171,32 @@ def upgrade() -> None:
     sa.UniqueConstraint('text'),
     comment='clauses, policy versions and actors, each spelled once'
     )
+    op.create_table('legal_obligation',
+    sa.Column('subject', sa.LargeBinary(length=16), nullable=False),
+    sa.Column('purpose', sa.String(length=64), nullable=False),
+    sa.Column('statute', sa.String(length=80), nullable=False),
+    sa.Column('entry', sa.LargeBinary(length=16), nullable=False),
+    sa.PrimaryKeyConstraint('subject', 'purpose')
+    )
+    op.create_table('mailing',
+    sa.Column('id', sa.LargeBinary(length=16), nullable=False),
+    sa.Column('purpose', sa.String(length=64), nullable=False),
+    sa.Column('texts', sa.Text(), nullable=False),
+    sa.Column('staff', sa.Integer(), nullable=False),
+    sa.Column('planned_at', sa.BigInteger(), nullable=False),
+    sa.PrimaryKeyConstraint('id'),
+    comment="a text for everybody who may be met for a purpose; the text is the company's own and names nobody"
+    )
+    op.create_table('mailing_letter',
+    sa.Column('mailing', sa.LargeBinary(length=16), nullable=False),
+    sa.Column('subject', sa.LargeBinary(length=16), nullable=False),
+    sa.Column('state', sa.String(length=16), nullable=False),
+    sa.Column('code', sa.String(length=40), nullable=False),
+    sa.Column('at', sa.BigInteger(), nullable=False),
+    sa.PrimaryKeyConstraint('mailing', 'subject'),
+    comment='waiting, sending, sent, refused (by which gate), bounced'
+    )
+    op.create_index(op.f('ix_mailing_letter_subject'), 'mailing_letter', ['subject'], unique=False)
     op.create_table('notice_used',
     sa.Column('digest', sa.String(length=64), nullable=False),
     sa.Column('until', sa.BigInteger(), nullable=False),
@@ -313,15 +353,17 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('number', 'course')
     )
     op.create_table('standing',
-    sa.Column('purpose', sa.String(length=64), nullable=False),
+    sa.Column('purpose', sa.String(length=128), nullable=False),
     sa.Column('subject', sa.LargeBinary(length=16), nullable=False),
     sa.Column('state', sa.String(length=32), nullable=False),
     sa.Column('generation', sa.Integer(), nullable=False),
     sa.Column('since', sa.BigInteger(), nullable=False),
     sa.Column('entry_id', sa.LargeBinary(length=16), nullable=False),
+    sa.Column('until', sa.Date(), nullable=True),
     sa.PrimaryKeyConstraint('purpose', 'subject')
     )
     op.create_index('standing_subject', 'standing', ['subject', 'purpose'], unique=False)
+    op.create_index('standing_until', 'standing', ['until'], unique=False)
     op.create_table('start',
     sa.Column('subject', sa.LargeBinary(length=16), nullable=False),
     sa.Column('word', sa.String(length=32), nullable=False),
@@ -337,3 +379,12 @@ def upgrade() -> None:
     sa.Column('generation', sa.Integer(), nullable=False),
     sa.PrimaryKeyConstraint('id')
     )
+    op.create_table('withdraw_ticket',
+    sa.Column('digest', sa.String(length=64), nullable=False),
+    sa.Column('subject', sa.LargeBinary(length=16), nullable=False),
+    sa.Column('purpose', sa.String(length=96), nullable=False),
+    sa.Column('lang', sa.String(length=16), nullable=False),
+    sa.PrimaryKeyConstraint('digest'),
+    comment='hash of a withdrawal ticket, as it stands in mails, to whose consent for what it ends'
+    )
+    op.create_index(op.f('ix_withdraw_ticket_subject'), 'withdraw_ticket', ['subject'], unique=False)
