@@ -12,6 +12,7 @@ from tests.support import (
     HANAKO,
     KENJI,
     LENA,
+    MORI,
     ROOT,
     SATO,
     VISITOR,
@@ -177,24 +178,55 @@ def test_m29_the_text_of_a_question_is_taken_once_a_version_declares_it(tmp_path
         wanted = {**HANAKO.some("name", "email"), "inquiry": "エクスポートの方法は?"}
         told = refused(site, "in_service", wanted, 422, "field_not_declared")
         assert told["fields"] == ["inquiry"]
-        v2 = copy_policy(tmp_path / "v2")
-        edit(v2, "00-policy.yaml", 'version: "1"', 'version: "2"')
-        edit(
-            v2,
-            "02-collection.yaml",
-            "collect: {required: [name, email], optional: [phone, company]}",
-            "collect: {required: [name, email], optional: [phone, company, inquiry]}",
-        )
+        v2 = takes_the_question(tmp_path / "v2")
         with pytest.raises(Exception, match="statutory_procedure"):
             site.publish(v2)
-        add_evidence(
-            v2,
-            "v2",
-            "procedures:\n  - {version: '2', class: new_field, at: collection.in_service.inquiry, "
-            "done: [sign_class, announce, screening], who: Head of the Corporate division, on: 2026-11-21}\n",
-        )
+        with_procedure(v2)
         site.publish(v2)
         assert site.send("in_service", wanted).status_code == 201
+
+
+def takes_the_question(folder: Path) -> Path:
+    """Write version 2, which declares the text of a question from inside the service."""
+    v2 = copy_policy(folder)
+    edit(v2, "00-policy.yaml", 'version: "1"', 'version: "2"')
+    edit(
+        v2,
+        "02-collection.yaml",
+        "collect: {required: [name, email], optional: [phone, company]}",
+        "collect: {required: [name, email], optional: [phone, company, inquiry]}",
+    )
+    return v2
+
+
+def with_procedure(v2: Path) -> None:
+    """Say that what the law asks before a new field was done."""
+    add_evidence(
+        v2,
+        "v2",
+        "procedures:\n  - {version: '2', class: new_field, at: collection.in_service.inquiry, "
+        "done: [sign_class, announce, screening], who: Head of the Corporate division, on: 2026-11-21}\n",
+    )
+
+
+@pytest.mark.row("M30")
+def test_m30_a_question_is_answered_from_the_record_that_has_its_text(tmp_path: Path) -> None:
+    """Under version 1 `respond` is a gap; the record of version 2 opens for it, and nobody announces from either."""
+    with Site() as site:
+        wanted = HANAKO.some("name", "email", "phone")
+        first = site.send("in_service", wanted).json()
+        subject = first["subject"]
+        refused_read = site.read(MORI, subject, "respond", "phone")
+        assert (refused_read.status_code, refused_read.json()["code"]) == (403, "purpose_gap")
+        v2 = takes_the_question(tmp_path / "v2")
+        with_procedure(v2)
+        site.publish(v2)
+        second = site.send("in_service", {**wanted, "inquiry": "エクスポートの方法は?"}).json()
+        assert second["subject"] == subject
+        for record, status in ((first["record"], 403), (second["record"], 200)):
+            assert site.read(MORI, subject, "respond", "phone", record=record).status_code == status
+        told = site.read(SATO, subject, "announce", "phone")
+        assert (told.status_code, told.json()["code"]) == (403, "purpose_not_declared")
 
 
 @pytest.mark.row("M31")
