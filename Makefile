@@ -7,7 +7,7 @@ DATA   ?= data
 STORING := $(addprefix tests/,db records ledger notice collection basis security transfers retention rights amendment app cli_rooms journeys)
 export PYTHONDONTWRITEBYTECODE ?=
 
-.PHONY: run test check bench bench-full docs setup lint types imports unit postgres rows golden migration mutate lock clean help
+.PHONY: run test check bench bench-full docs setup lint types imports unit heart postgres rows golden migration mutate lock clean help
 
 help:            ## what can be asked for
 	@grep -hE '^[a-z-]+: .*##|^[a-z-]+:  +##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -28,7 +28,7 @@ run: setup       ## compile the reference policy, fill a data folder with sample
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/test.txt
 	@mkdir -p .stamps && touch $@
 
-test: .stamps/test lint types imports unit postgres  ## lint, types, import contract, clause map, tests, browser tests; then PostgreSQL
+test: .stamps/test lint types imports unit heart  ## lint, types, import contract, clause map, tests, browser tests; then the store on PostgreSQL
 
 lint: .stamps/test
 	$(BIN)/ruff check src tests scripts benchmarks
@@ -41,6 +41,9 @@ imports: .stamps/test
 
 unit: .stamps/test
 	$(BIN)/python -m pytest $(PYTEST)
+
+heart: .stamps/test
+	$(BIN)/python -m pytest -q --engine postgresql -m "not browser and not slow" tests/db tests/app/test_assembly.py tests/records/test_vault.py $(PYTEST)
 
 postgres: .stamps/test ## the tests of the rooms that store once more, with PostgreSQL as their store
 	$(BIN)/python -m pytest -q --engine postgresql -m "not browser and not slow" $(STORING) $(PYTEST)
