@@ -64,7 +64,6 @@ def test_completion_of_a_command(run: Run) -> None:
     assert done.stdout == "plain,check\n"
 
 
-@pytest.mark.skipif(shutil.which("bash") is None, reason="no bash")
 def test_completion_script_is_bash(run: Run) -> None:
     """The bash script is one that bash can read."""
     script = run("completion", "bash").stdout
