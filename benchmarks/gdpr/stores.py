@@ -118,10 +118,11 @@ class OurStores:
         index = People(held.ring, ids)
         # also the people of records that the operations will insert
         named = {f"user{number}": ids.random(16) for number in range(min(USERS, len(self.records) + 1000))}
-        tags = [(index.tag("user_id", user), subject) for user, subject in named.items()]
+        tags = {index.tag_of_form("user_id", user): subject for user, subject in named.items()}
         with held.ring.store.write() as tx:
             held.ring.make_many(tx, dict.fromkeys(named.values(), (CLASS,)))
-            tx.execute(sa.insert(rows.key_tag), [{"tag": tag, "subject": subject} for tag, subject in tags])
+            places = held.ring.places(tx, tags)
+            tx.execute(sa.insert(rows.key_tag), [{"place": places[tag], "subject": tags[tag]} for tag in tags])
         with held.data.write() as tx:
             live = [{"id": subject, "state": "live", "generation": 1} for subject in named.values()]
             tx.execute(sa.insert(rows.subject), live)

@@ -120,7 +120,7 @@ def test_keys_leave_the_file_and_its_log(house, hanako):
     subject, _ = house.collect(hanako)
     bucket = int.from_bytes(subject[:2], "big") >> 4
     keys = [row[0] for row in house.sql("SELECT wrapped FROM key_dek WHERE subject = ?", subject, store="keys")]
-    keys += [row[0] for row in house.sql("SELECT tag FROM key_tag", store="keys")]
+    keys += [row[0] for row in house.sql("SELECT place FROM key_tag", store="keys")]
     keys += [row[0] for row in house.sql("SELECT wrapped FROM key_bucket WHERE number = ?", bucket, store="keys")]
     sealed = [row[0] for row in house.sql("SELECT sealed FROM record", store="data")]
     assert len(keys) == 5
@@ -334,7 +334,7 @@ def crash(house, what, step):
     assert done.returncode == 137, done.stderr.decode()
 
 
-@pytest.mark.parametrize("step", ["erase.fence", "erase.journal", "erase.keys", "erase.rows"])
+@pytest.mark.parametrize("step", ["erase.fence", "erase.journal", "erase.index", "erase.keys", "erase.rows"])
 def test_an_erasure_cut_off_after_any_step_is_finished_at_the_next_start(house, hanako, lena, step):
     """Whichever step the process died after, the next start ends in the same state with one journal line."""
     subject, _ = house.collect(hanako)

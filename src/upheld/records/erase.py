@@ -95,7 +95,7 @@ class Erasing(VaultBase):
         words = {"clause": clause, "policy_version": policy_version, "actor": actor}
         self._ledger.append(tx, "erase.fenced", subject=subject, body=body, **words)
         self._raise_generation(tx, subject, "erasing")
-        tags = [self._people.suppression(tag) for tag in self._people.tags_of(subject)] if total else []
+        tags = [self._people.suppression(tag) for tag in self._ring.tags_of(subject)] if total else []
         values = {
             "id": new,
             "subject": subject,

@@ -29,7 +29,7 @@ class KeyKeeping:
         keys = sa.select(dek.c.subject).where(dek.c.subject == subject)
         keys = keys.where(dek.c.shred_class.in_(sorted(classes))) if classes else keys
         with self.store.read() as tx:
-            tags = [] if classes else tx.execute(sa.select(tag.c.tag).where(tag.c.subject == subject).limit(1)).all()
+            tags = [] if classes else tx.execute(sa.select(tag.c.place).where(tag.c.subject == subject).limit(1)).all()
             return bool(tags) or tx.execute(keys.limit(1)).first() is not None
 
     def counts(self) -> dict[str, int]:

@@ -17,9 +17,10 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from upheld.db import Clock, Ids, Insert, Store, retried, rows_among
 from upheld.records import store
+from upheld.records.bucket import Bucket
 from upheld.records.cipher import Binding, DataKey, seal, unseal
-from upheld.records.keykeeping import KeyKeeping
-from upheld.records.keyrows import KeyRows, bucket_aad, bucket_of, dek_aad, meta_aad, unwrap
+from upheld.records.keybuckets import BUCKETS, KeyBuckets
+from upheld.records.keyrows import KeyRows, bucket_of, dek_aad, meta_aad, unwrap
 from upheld.records.model import CLASS_IDENTITY, RecordsError
 from upheld.records.root import RootError, RootProvider
 
@@ -35,12 +36,9 @@ _KEY = (
     " WHERE b.number = ? AND d.subject = ? AND d.class = ?"
 )
 
-_CARRIERS = "SELECT subject FROM key_tag WHERE tag = ? ORDER BY subject"
-
 _KEYS = (
     "SELECT s.epoch, d.subject, d.wrapped FROM key_state s, key_dek d WHERE d.class = ? AND d.subject IN ({})"
 )
-_BUCKETS = "SELECT s.epoch, s.root, b.number, b.wrapped FROM key_state s, key_bucket b WHERE b.number IN ({})"
 _TOGETHER = 500
 
 
@@ -67,7 +65,7 @@ class KeyGoneError(RecordsError):
     next_step = "Nothing; it was erased."
 
 
-class KeyRing(KeyKeeping):
+class KeyRing(KeyBuckets):
     """All keys of one installation. Safe to share between threads.
 
     Unwrapped keys are kept for at most 60 seconds, and dropped at once when an erasure raises the epoch,
@@ -94,7 +92,7 @@ class KeyRing(KeyKeeping):
         self._rows = KeyRows(root, clock, ids)
         self._lock = threading.RLock()
         self._deks: OrderedDict[tuple[bytes, str], tuple[float, DataKey]] = OrderedDict()
-        self._buckets: dict[int, AESGCM] = {}
+        self._buckets: dict[int, Bucket] = {}
         self._meta: dict[str, bytes] = {}
         self._bodies_about_nobody: dict[str, DataKey] = {}
         self._seen: int | None = -1
@@ -169,14 +167,6 @@ class KeyRing(KeyKeeping):
         self._know_epoch(*self._reader.rows("SELECT epoch, root FROM key_state")[0])
         self._seen = seen
 
-    def _know_epoch(self, epoch: int, root: str) -> None:
-        if epoch != self._epoch:
-            self._deks.clear()
-            self._buckets.clear()
-            if root != self._root_id:
-                self._root.forget(self._root_id)
-            self._epoch, self._root_id = epoch, root
-
     def _load(self, subject: bytes, shred_class: str) -> bytes | None:
         """Read key and bucket key as one statement, so that both are of one epoch."""
         number = bucket_of(subject, self._bucket_count)
@@ -185,11 +175,8 @@ class KeyRing(KeyKeeping):
             return None
         epoch, root, wrapped_bucket, wrapped = row[0]
         self._know_epoch(epoch, root)
-        bucket = self._buckets.get(number)
-        if bucket is None:
-            raw = self._root.unwrap(root, wrapped_bucket, bucket_aad(number, root))
-            bucket = self._buckets[number] = AESGCM(raw)
-        return unwrap(bucket, wrapped, dek_aad(self.tenant, subject, shred_class))
+        bucket = self._opened(number, root, wrapped_bucket)
+        return unwrap(bucket.keys, wrapped, dek_aad(self.tenant, subject, shred_class))
 
     @retried
     def ensure(self, subject: bytes, classes: Iterable[str]) -> None:
@@ -209,29 +196,16 @@ class KeyRing(KeyKeeping):
         state = self._rows.state(tx)
         made: dict[tuple[bytes, str], bytes] = {}
         rows: list[tuple[bytes, str, bytes, int]] = []
-        ciphers = self._ciphers(tx, state, {bucket_of(one, self._bucket_count) for one in wanted})
+        buckets = self._buckets_in(tx, state, {bucket_of(one, self._bucket_count) for one in wanted})
         for subject, classes in wanted.items():
             for name in sorted(classes):
                 raw = made[subject, name] = self._ids.random(32)
-                bucket = ciphers[bucket_of(subject, self._bucket_count)]
-                wrapped = seal(bucket, raw, dek_aad(self.tenant, subject, name), self._ids.random)
+                bucket = buckets[bucket_of(subject, self._bucket_count)]
+                wrapped = seal(bucket.keys, raw, dek_aad(self.tenant, subject, name), self._ids.random)
                 rows.append((subject, name, wrapped, self.hour()))
         if rows:
             _PUT_KEYS(tx, rows)
         return Made(state.epoch, made)
-
-    def _ciphers(self, tx: sa.Connection, state: store.AnyRow, numbers: Collection[int]) -> dict[int, AESGCM]:
-        with self._lock:
-            known = dict(self._buckets) if state.epoch == self._epoch else {}
-        found = {number: known[number] for number in numbers if number in known}
-        rest = sorted(number for number in numbers if number not in found)
-        for number, wrapped in rows_among(tx, "SELECT number, wrapped FROM key_bucket WHERE number", rest):
-            raw = self._root.unwrap(state.root, wrapped, bucket_aad(number, state.root))
-            found[number] = AESGCM(raw)
-        with self._lock:
-            if state.epoch == self._epoch:
-                self._buckets.update(found)
-        return found
 
     def remember(self, made: Made) -> None:
         """Keep keys at hand whose transaction was committed, so that they need not be opened again at once."""
@@ -316,20 +290,15 @@ class KeyRing(KeyKeeping):
             part = subjects[at : at + _TOGETHER]
             numbers = {bucket_of(one, self._bucket_count) for one in part} - set(self._buckets)
             rows = self._reader.rows(_KEYS.format(_marks(part)), (shred_class, *part))
-            buckets = self._reader.rows(_BUCKETS.format(_marks(numbers)), tuple(numbers)) if numbers else []
+            buckets = self._reader.rows(BUCKETS.format(_marks(numbers)), tuple(numbers)) if numbers else []
             if {row[0] for row in (*rows, *buckets)} - {self._epoch}:
                 continue
             for _, root, number, wrapped in buckets:
-                self._buckets[number] = AESGCM(self._root.unwrap(root, wrapped, bucket_aad(number, root)))
+                self._opened(number, root, wrapped)
             for _, subject, wrapped in rows:
                 bucket = self._buckets[bucket_of(subject, self._bucket_count)]
-                found[subject] = DataKey(unwrap(bucket, wrapped, dek_aad(self.tenant, subject, shred_class)))
+                found[subject] = DataKey(unwrap(bucket.keys, wrapped, dek_aad(self.tenant, subject, shred_class)))
         return found
-
-    def carriers(self, tag: bytes) -> tuple[bytes, ...]:
-        """List the subjects that carry an index tag, in order of their numbers."""
-        with self._lock:
-            return tuple(subject for (subject,) in self._reader.rows(_CARRIERS, (tag,)))
 
     def _key(self, subject: bytes, shred_class: str) -> DataKey:
         key = self.data_key(subject, shred_class)

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from upheld.db import Clock, Ids, lp
+from upheld.db import Clock, Ids, StoreConflictError, crash_point, lp
 from upheld.records import store
+from upheld.records.bucket import KEY, Bucket, number_of
 from upheld.records.cipher import BrokenSealError, seal, unseal
 from upheld.records.model import CLASS_IDENTITY
 from upheld.records.root import RootError, RootProvider
@@ -33,7 +34,7 @@ class KeyRows:
         state = {"id": 1, "tenant": tenant, "epoch": 1, "root": root, "buckets": buckets, "since": self.clock.now()}
         tx.execute(sa.insert(store.key_state).values(**state))
         made = [
-            {"number": number, "wrapped": self.root.wrap(root, self.ids.random(32), bucket_aad(number, root))}
+            {"number": number, "wrapped": self.root.wrap(root, self.ids.random(2 * KEY), bucket_aad(number, root))}
             for number in range(buckets)
         ]
         tx.execute(sa.insert(store.key_bucket), made)
@@ -99,20 +100,25 @@ class KeyRows:
         if not missing:
             return
         state = self.state(tx)
-        bucket = AESGCM(self._bucket(tx, number, state.root))
+        bucket = Bucket(number, self._bucket(tx, number, state.root))
         made = []
         for name in missing:
             aad = dek_aad(state.tenant, subject, name)
-            wrapped = seal(bucket, self.ids.random(32), aad, self.ids.random)
+            wrapped = seal(bucket.keys, self.ids.random(32), aad, self.ids.random)
             made.append({"subject": subject, "shred_class": name, "wrapped": wrapped, "hour": self.hour()})
         tx.execute(sa.insert(dek), made)
 
     def destroy(
         self, tx: sa.Connection, subject: bytes, classes: Collection[str] | None, suppressed: Collection[bytes]
     ) -> None:
-        """Delete keys of a subject (None: all, and the index rows), re-key the bucket, raise the epoch."""
+        """Delete keys of a subject (None: all, and the index rows), give their buckets new keys, raise the epoch."""
         dek, tag = store.key_dek, store.key_tag
-        self.hold(tx, [bucket_of(subject, self.state(tx, alone=True).buckets)])
+        state = self.state(tx, alone=True)
+        keys = {bucket_of(subject, state.buckets)}
+        index = self._index_of(tx, subject) if classes is None else set()
+        self.hold(tx, keys | index)
+        if classes is None and self._index_of(tx, subject) - index:
+            raise StoreConflictError  # met under another identifier between the look and now
         gone = sa.delete(dek).where(dek.c.subject == subject)
         if classes is not None:
             gone = gone.where(dek.c.shred_class.in_(sorted(set(classes) - {CLASS_IDENTITY})))
@@ -120,8 +126,9 @@ class KeyRows:
         if classes is None:
             tx.execute(sa.delete(tag).where(tag.c.subject == subject))
         self.suppress(tx, suppressed)
-        self._replace_bucket(tx, subject)
+        self._replace(tx, state, keys, index)
         tx.execute(sa.update(store.key_state).values(epoch=store.key_state.c.epoch + 1))
+        crash_point("erase.index")
 
     def hour(self) -> int:
         """Give the present hour since 1970."""
@@ -134,23 +141,49 @@ class KeyRows:
             if tx.execute(sa.select(table.c.tag).where(table.c.tag == tag)).first() is None:
                 tx.execute(sa.insert(table).values(tag=tag, since=self.clock.now()))
 
-    def _replace_bucket(self, tx: sa.Connection, subject: bytes) -> None:
-        """Give the subject's bucket a new key and wrap its other keys under it, so that old copies open nothing."""
-        state = self.state(tx)
-        bucket, dek = store.key_bucket, store.key_dek
-        number, bits = bucket_of(subject, state.buckets), _unused_bits(state.buckets)
-        new = self.ids.random(32)
-        old_cipher, new_cipher = AESGCM(self._bucket(tx, number, state.root)), AESGCM(new)
+    def _index_of(self, tx: sa.Connection, subject: bytes) -> set[int]:
+        """Give the numbers of the buckets in which a subject's tags stand."""
+        query = sa.select(store.key_tag.c.place).where(store.key_tag.c.subject == subject)
+        return {number_of(place) for place in tx.execute(query).scalars()}
+
+    def _replace(self, tx: sa.Connection, state: store.AnyRow, keys: set[int], index: set[int]) -> None:
+        """Give buckets a new key of keys, or of the index, and move what is there under it: old copies then open nothing."""
+        for number in sorted(keys | index):
+            old = self._bucket(tx, number, state.root)
+            new = b"".join((
+                self.ids.random(KEY) if number in keys else old[:KEY],
+                self.ids.random(KEY) if number in index else old[KEY:],
+            ))  # fmt: skip
+            if number in keys:
+                self._rewrap(tx, state, number, Bucket(number, old), Bucket(number, new))
+            if number in index:
+                self._move(tx, Bucket(number, old), Bucket(number, new))
+            rewrapped = self.root.wrap(state.root, new, bucket_aad(number, state.root))
+            change = sa.update(store.key_bucket).where(store.key_bucket.c.number == number)
+            tx.execute(change.values(wrapped=rewrapped))
+
+    def _rewrap(self, tx: sa.Connection, state: store.AnyRow, number: int, old: Bucket, new: Bucket) -> None:
+        """Wrap the keys of the bucket's persons under its new key."""
+        dek, bits = store.key_dek, _unused_bits(state.buckets)
         low, high = number << bits, ((number + 1) << bits) - 1
         within = dek.c.subject.between(low.to_bytes(2, "big"), high.to_bytes(2, "big") + b"\xff" * 14)
         query = sa.select(dek.c.subject, dek.c.shred_class, dek.c.wrapped).where(within)
         for owner, shred_class, wrapped in tx.execute(query).all():
             aad = dek_aad(state.tenant, owner, shred_class)
-            anew = seal(new_cipher, unwrap(old_cipher, wrapped, aad), aad, self.ids.random)
+            anew = seal(new.keys, unwrap(old.keys, wrapped, aad), aad, self.ids.random)
             same = sa.and_(dek.c.subject == owner, dek.c.shred_class == shred_class)
             tx.execute(sa.update(dek).where(same).values(wrapped=anew))
-        rewrapped = self.root.wrap(state.root, new, bucket_aad(number, state.root))
-        tx.execute(sa.update(bucket).where(bucket.c.number == number).values(wrapped=rewrapped))
+
+    def _move(self, tx: sa.Connection, old: Bucket, new: Bucket) -> None:
+        """Move the tags of the bucket to where its new index key puts them."""
+        tag = store.key_tag
+        query = sa.select(tag.c.place).where(tag.c.place.between(*old.span())).distinct()
+        places = list(tx.execute(query).scalars())
+        told = zip(places, new.places(old.tags(places)), strict=True)
+        moved = [{"at": before, "to": after} for before, after in told]
+        if moved:
+            change = sa.update(tag).where(tag.c.place == sa.bindparam("at")).values(place=sa.bindparam("to"))
+            tx.execute(change, moved)
 
     def _bucket(self, tx: sa.Connection, number: int, root: str) -> bytes:
         query = sa.select(store.key_bucket.c.wrapped).where(store.key_bucket.c.number == number)

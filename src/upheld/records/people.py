@@ -40,10 +40,12 @@ class _Asked:
 class _Index:
     """The part of the blind index that some tags touch, read with one statement."""
 
-    def __init__(self, tx: sa.Connection, tags: Iterable[bytes]) -> None:
+    def __init__(self, ring: KeyRing, tx: sa.Connection, tags: Iterable[bytes]) -> None:
         self._carriers: dict[bytes, list[bytes]] = {}
-        for tag, subject in rows_among(tx, "SELECT tag, subject FROM key_tag WHERE tag", dict.fromkeys(tags)):
-            self.add(tag, subject)
+        self.places = ring.places(tx, tags)
+        tag_at = {place: tag for tag, place in self.places.items()}
+        for place, subject in rows_among(tx, "SELECT place, subject FROM key_tag WHERE place", tag_at):
+            self.add(tag_at[place], subject)
 
     def add(self, tag: bytes, subject: bytes) -> None:
         carriers = self._carriers.setdefault(tag, [])
@@ -71,6 +73,7 @@ class _Index:
         )
         return list(wanted)
 
+
 class People:
     """Looks subjects up and makes new ones, in the keys store alone. Safe to share between threads."""
 
@@ -81,7 +84,10 @@ class People:
         self._kinds: dict[str, bytes] = {}
 
     def tag(self, kind: str, value: str, region: str | None = None) -> bytes | None:
-        """Give the 16-byte tag of an identifier; None when it has no normal form."""
+        """Give the 16-byte tag of an identifier; None when it has no normal form.
+
+        It stands nowhere: the index holds it under the key of its bucket.
+        """
         normal = normal_form(kind, value, region)
         return None if normal is None else self.tag_of_form(kind, normal)
 
@@ -147,7 +153,7 @@ class People:
         asked = [self._asked(one) for one in wanted]
         tags = [tag for one in asked for tag, _ in one.tags]
         with self._ring.store.read() as tx:
-            index = _Index(tx, tags)
+            index = _Index(self._ring, tx, tags)
             held = self._ring.classes_of(tx, index.subjects())
         met = [index.subject_of(one) for one in asked]
         new = [
@@ -171,7 +177,7 @@ class People:
         begun: set[bytes] = set()
         with self._ring.store.write() as tx:
             self._ring.hold(tx, [*fresh, *tags])
-            index = _Index(tx, tags)
+            index = _Index(self._ring, tx, tags)
             there = self._ring.classes_of(tx, index.subjects())
             for one, new in zip(asked, fresh, strict=True):
                 found = index.subject_of(one)
@@ -182,7 +188,7 @@ class People:
                 if found is None:
                     begun.add(new)
                 for tag in index.missing(subject, one.tags):
-                    new_tags.append({"tag": tag, "subject": subject})
+                    new_tags.append({"place": index.places[tag], "subject": subject})
                     index.add(tag, subject)
                 wants.setdefault(subject, set()).update(one.classes)
                 met.append(subject)
@@ -211,16 +217,10 @@ class People:
         known = [(tag, shared) for tag, shared in tags if tag is not None]
         with self._ring.store.write() as tx:
             self._ring.hold(tx, [subject, *(tag for tag, _ in known)])
-            index = _Index(tx, [tag for tag, _ in known])
+            index = _Index(self._ring, tx, [tag for tag, _ in known])
             missing = index.missing(subject, known) if self._ring.still_has(tx, subject) else []
             if missing:
-                tx.execute(sa.insert(store.key_tag), [{"tag": tag, "subject": subject} for tag in missing])
-
-    def tags_of(self, subject: bytes) -> list[bytes]:
-        """List the tags of a subject."""
-        query = sa.select(store.key_tag.c.tag).where(store.key_tag.c.subject == subject).order_by(store.key_tag.c.tag)
-        with self._ring.store.read() as tx:
-            return list(tx.execute(query).scalars())
+                tx.execute(sa.insert(store.key_tag), [{"place": index.places[tag], "subject": subject} for tag in missing])
 
     @retried
     def touch(self, subjects: Collection[bytes]) -> set[bytes]:
@@ -230,8 +230,3 @@ class People:
         with self._ring.store.write() as tx:
             met = tx.execute(query.values(hour=self._ring.hour()).returning(dek.subject)).scalars()
             return set(subjects) - set(met)
-
-
-def _carriers(tx: sa.Connection, tag: bytes, limit: int | None = None) -> tuple[bytes, ...]:
-    query = sa.select(store.key_tag.c.subject).where(store.key_tag.c.tag == tag)
-    return tuple(tx.execute(query.order_by(store.key_tag.c.subject).limit(limit)).scalars())

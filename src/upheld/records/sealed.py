@@ -20,9 +20,9 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import pyrage
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from upheld.db import b64, lp, unb64
+from upheld.records.bucket import Bucket
 from upheld.records.dump import BackupUnreadableError, dump, intact, moment, pieces_of, rows_in, unpacked
 from upheld.records.keyring import KeyRing
 from upheld.records.keyrows import bucket_aad, bucket_of, dek_aad, meta_aad, unwrap
@@ -181,7 +181,8 @@ def check(made: SealedKeys, root: RootProvider, wanted: tuple[bytes, str] | None
 
     `wanted` names the subject and shred class whose key is given back. Raises RootError or BackupUnreadableError.
     """
-    counts, meta, bucket, found = dict[str, int](), dict[str, bytes](), b"", b""
+    counts, meta, found = dict[str, int](), dict[str, bytes](), b""
+    bucket: Bucket | None = None
     number = bucket_of(wanted[0], made.buckets) if wanted else -1
     for table, columns, row in rows_in(unpacked(opened(made, root)), "keys"):
         counts.setdefault(table, 0)
@@ -193,16 +194,16 @@ def check(made: SealedKeys, root: RootProvider, wanted: tuple[bytes, str] | None
             raise BackupUnreadableError("The root changed while the keys were copied.")
         if table == "key_bucket":
             opened_key = root.unwrap(made.root, _raw(cells["wrapped"]), bucket_aad(cells["number"], made.root))
-            bucket = opened_key if cells["number"] == number else bucket
+            bucket = Bucket(number, opened_key) if cells["number"] == number else bucket
         elif table == "key_meta":
             meta[cells["name"]] = root.unwrap(made.root, _raw(cells["wrapped"]), meta_aad(cells["name"], made.root))
         elif table == "key_dek" and wanted == (_raw(cells["subject"]), cells["class"]):
             found = _raw(cells["wrapped"])
     if counts != made.counts or counts["key_bucket"] != made.buckets:
         raise BackupUnreadableError("A sealed copy of the keys lacks rows.")
-    if wanted is None or not found:
+    if wanted is None or bucket is None or not found:
         return Opened(counts, meta)
-    return Opened(counts, meta, unwrap(AESGCM(bucket), found, dek_aad(made.tenant, *wanted)))
+    return Opened(counts, meta, unwrap(bucket.keys, found, dek_aad(made.tenant, *wanted)))
 
 
 def delete_older(folder: Path, root: str, newest: SealedKeys | None = None) -> int:

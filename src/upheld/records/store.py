@@ -145,6 +145,7 @@ key_bucket = sa.Table(
     keys_metadata,
     sa.Column("number", sa.Integer, primary_key=True),
     sa.Column("wrapped", sa.LargeBinary, nullable=False),
+    comment="two keys a bucket, wrapped as one: of keys of persons, and of the index",
 )
 
 key_dek = sa.Table(
@@ -160,9 +161,9 @@ key_dek = sa.Table(
 key_tag = sa.Table(
     "key_tag",
     keys_metadata,
-    sa.Column("tag", sa.LargeBinary(16), primary_key=True),
+    sa.Column("place", sa.LargeBinary(18), primary_key=True),
     sa.Column("subject", sa.LargeBinary(16), primary_key=True, index=True),
-    comment="blind index: keyed hash of an identifier to the subject",
+    comment="blind index: keyed hash of an identifier, under the index key of its bucket, to the subject",
 )
 
 key_suppressed = sa.Table(

@@ -14,8 +14,9 @@ from upheld.records.cipher import derive
 
 SENT = ("service.sent",)
 OUTSIDE = (
-    "copies already sent to others, mails, exports and whole-host copies made before are not covered; whoever kept a "
-    "raw copy of the keys store from before may still test whether a guessed address was in it, while its index key lives"
+    "copies already sent to others, mails, exports and whole-host copies made before are not covered; once backups are "
+    "unreadable, a raw copy of the keys store from before confirms no guessed address: it shows at most the one of its "
+    "groups of identifiers, as a rule one in 4,096, in which somebody was"
 )
 
 

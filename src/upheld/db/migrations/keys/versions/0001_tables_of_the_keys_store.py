@@ -12,7 +12,8 @@ def upgrade() -> None:
     op.create_table('key_bucket',
     sa.Column('number', sa.Integer(), nullable=False),
     sa.Column('wrapped', sa.LargeBinary(), nullable=False),
-    sa.PrimaryKeyConstraint('number')
+    sa.PrimaryKeyConstraint('number'),
+    comment='two keys a bucket, wrapped as one: of keys of persons, and of the index'
     )
     op.create_table('key_dek',
     sa.Column('subject', sa.LargeBinary(length=16), nullable=False),
@@ -43,9 +44,9 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('tag')
     )
     op.create_table('key_tag',
-    sa.Column('tag', sa.LargeBinary(length=16), nullable=False),
+    sa.Column('place', sa.LargeBinary(length=18), nullable=False),
     sa.Column('subject', sa.LargeBinary(length=16), nullable=False),
-    sa.PrimaryKeyConstraint('tag', 'subject'),
-    comment='blind index: keyed hash of an identifier to the subject'
+    sa.PrimaryKeyConstraint('place', 'subject'),
+    comment='blind index: keyed hash of an identifier, under the index key of its bucket, to the subject'
     )
     op.create_index(op.f('ix_key_tag_subject'), 'key_tag', ['subject'], unique=False)
