@@ -137,8 +137,11 @@ class Site:
         return self
 
     def _settings(self) -> Settings:
-        """Give the settings of the application; a test of other settings has a site of its own."""
-        return Settings(self.folder or Path(), self.clock)
+        """Give the settings of the application; a test of other settings has a site of its own.
+
+        Nothing is done by itself on its day: a test moves its clock by years and asks for what it wants done.
+        """
+        return Settings(self.folder or Path(), self.clock, schedule=False)
 
     def stop(self) -> None:
         """End the server and remove a folder of its own."""

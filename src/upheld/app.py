@@ -15,7 +15,7 @@ from typing import Any
 from litestar import Litestar, post
 from litestar.params import JSONBody
 
-from upheld import app_agree, app_ledger
+from upheld import app_agree, app_ledger, app_schedule
 from upheld.amendment import note_effective
 from upheld.basis import browsers
 from upheld.basis import listening as basis
@@ -74,7 +74,8 @@ LOOKING_SECONDS = 60.0
 class Settings:
     """How one installation runs; `origin` names its ledger when it is begun.
 
-    `sample` serves a small company page with the banner at `/sample/{lang}`.
+    `sample` serves a small company page with the banner at `/sample/{lang}`. Without `schedule` nothing is done by
+    itself on its day; another process over the same data folder may do it.
     """
 
     data: Path
@@ -82,6 +83,7 @@ class Settings:
     ids: Ids | None = None
     origin: str | None = None
     sample: bool = False
+    schedule: bool = True
 
 
 def open_house(
@@ -147,9 +149,9 @@ def create_app(settings: Settings, house: House | None = None) -> Litestar:
         handlers,
         pages,
         ready=lambda: _ready(home),
-        facts={"read_audit": {"staff": "strict", "programs": "grouped", "window_ms": GROUPED_MS}},
+        facts=lambda: _facts(home),
         security=lambda: _security(home),
-        lifespan=[_life(home)],
+        lifespan=[_life(home, schedule=settings.schedule)],
     )
 
 
@@ -185,6 +187,12 @@ def _ready(house: House) -> Mapping[str, bool]:
     current = house.store.is_current() and house.holdings.ring.store.is_current()
     policy, ledger = house.shelf.in_force() is not None, health.stopped is None
     return {"policy": policy, "ledger": ledger, "writer": house.writer.alive, "schema": current}
+
+
+def _facts(house: House) -> Mapping[str, Any]:
+    """Say what an operator should know that keeps nobody from being served."""
+    audit = {"staff": "strict", "programs": "grouped", "window_ms": GROUPED_MS}
+    return {"read_audit": audit, "schedule": {"behind": app_schedule.behind(house)}}
 
 
 def _security(house: House) -> str | None:
@@ -239,7 +247,7 @@ class Placer:
         except LedgerError as error:
             log.error("the ledger gave out no positions: %s", error.diagnostic.code)  # noqa: TRY400 - no traceback: see web.answers
         except Exception as error:  # a thread that dies would leave entries without a place
-            log.error("placing failed: %s", type(error).__name__)  # noqa: TRY400
+            log.error("placing failed: %s", type(error).__name__)  # noqa: TRY400 - as above
 
 
 class Rotator:
@@ -281,7 +289,7 @@ class Rotator:
             log.error("the root was not changed: %s", error.diagnostic.code)  # noqa: TRY400 - no traceback: see web.answers
             return False
         except Exception as error:  # a thread that dies would leave erased people in older backups
-            log.error("changing the root failed: %s", type(error).__name__)  # noqa: TRY400
+            log.error("changing the root failed: %s", type(error).__name__)  # noqa: TRY400 - as above
             return False
         self._house.stirred.set()
         return True
@@ -294,17 +302,19 @@ def keeping_words(house: House, actor: str = "svc:records") -> dict[str, str]:
     return {"clause": "security.technical", "policy_version": version, "actor": actor}
 
 
-def _life(house: House) -> Any:
+def _life(house: House, *, schedule: bool) -> Any:
     @contextlib.asynccontextmanager
     async def life(_app: Litestar) -> AsyncIterator[None]:
-        placer, rotator = Placer(house), Rotator(house)
-        placer.start()
-        rotator.start()
+        threads: list[Placer | Rotator | app_schedule.Steward] = [Placer(house), Rotator(house)]
+        if schedule:
+            threads.append(app_schedule.Steward(house))
+        for one in threads:
+            one.start()
         try:
             yield
         finally:
-            rotator.stop()
-            placer.stop()
+            for one in reversed(threads):
+                one.stop()
             house.close()
 
     return life

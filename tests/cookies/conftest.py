@@ -59,7 +59,7 @@ class EdgeSite(Site):
         return self
 
     def _settings(self) -> Settings:
-        return Settings(self.folder or Path(), self.clock, sample=True)
+        return Settings(self.folder or Path(), self.clock, sample=True, schedule=False)
 
 
 @dataclass

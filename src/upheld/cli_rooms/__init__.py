@@ -20,6 +20,7 @@ _PARTS = {
     "plan": "keeping",
     "apply": "keeping",
     "relation": "keeping",
+    "schedule": "scheduling",
     "request": "asking",
     "consent": "bases",
     "basis": "bases",

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
+from itertools import islice
 from typing import Any
 
 import sqlalchemy as sa
@@ -26,6 +27,7 @@ from upheld.records.rows import read_erasure
 
 Hook = Callable[[sa.Connection, Erasure], None]
 HOURS_OF_ORPHANS = 24
+PAGE_OF_ORPHANS = 500
 _REASON = re.compile(r"[a-z0-9_.-]{1,64}")
 
 
@@ -246,29 +248,37 @@ class Erasing(VaultBase):
         begun = self.fence(tx, subject, emptied, reason=reason, release=True, **words)
         return Gone(len(wanted), begun)
 
-    @retried
     def orphan_sweep(self, hours: int = HOURS_OF_ORPHANS) -> int:
         """Destroy keys that no data belongs to and that were not met for `hours`; gives how many subjects lost one.
 
-        They are left by a crash between keys and data, or by a class whose records are all gone.
+        They are left by a crash between keys and data, or by a class whose records are all gone. Nobody waits for
+        longer than a page of them takes.
         """
         dek, last = store.key_dek, self._ring.hour() - hours
+        with self._ring.store.read() as keys:
+            query = sa.select(dek.c.subject, dek.c.shred_class).where(dek.c.hour <= last)
+            old = keys.execute(query.order_by(dek.c.subject)).all()
+        classes: dict[bytes, set[str]] = {}
+        for subject, shred_class in old:
+            classes.setdefault(subject, set()).add(shred_class)
+        pages = iter(classes.items())
+        swept = 0
+        while page := dict(islice(pages, PAGE_OF_ORPHANS)):
+            swept += self._orphans(page, last)
+        self._ring.tidy()
+        return swept
+
+    @retried
+    def _orphans(self, page: Mapping[bytes, set[str]], last: int) -> int:
         swept = 0
         with self.data.write() as tx:
-            with self._ring.store.read() as keys:
-                query = sa.select(dek.c.subject, dek.c.shred_class).where(dek.c.hour <= last)
-                old = keys.execute(query.order_by(dek.c.subject)).all()
-            classes: dict[bytes, set[str]] = {}
-            for subject, shred_class in old:
-                classes.setdefault(subject, set()).add(shred_class)
-            for subject, names in classes.items():
+            for subject, names in page.items():
                 if self.subject(tx, subject) is None:
                     swept += self._ring.destroy(subject, None, unmet_since=last)
-                    continue
-                unused = names - self._classes(tx, subject) - {CLASS_IDENTITY}
-                if unused:
-                    swept += self._ring.destroy(subject, unused)
-        self._ring.tidy()
+                elif names - self._classes(tx, subject) - {CLASS_IDENTITY}:
+                    self.hold(tx, [subject])  # whoever takes a record in now waits, and makes a new key
+                    unused = names - self._classes(tx, subject) - {CLASS_IDENTITY}
+                    swept += bool(unused) and self._ring.destroy(subject, unused)
         return swept
 
     def _classes(self, tx: sa.Connection, subject: bytes) -> set[str]:

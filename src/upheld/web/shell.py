@@ -76,12 +76,12 @@ def make_app(
     middleware: Sequence[Any] = (),
     lifespan: Sequence[Any] = (),
     max_body: int = MAX_BODY,
-    facts: Mapping[str, Any] | None = None,
+    facts: Callable[[], Mapping[str, Any]] = dict,
 ) -> App:
     """Build the application that serves the rooms' handlers.
 
     `ready()` names each part and whether it can serve; `security()` gives the text of security.txt,
-    `facts` is what `/readyz` tells besides.
+    `facts()` is what `/readyz` tells besides.
     A handler that declares `form: Form` gets the posted form. Handlers are synchronous with `sync_to_thread=True`.
     `max_body` is in bytes; a route may set its own `request_max_body_size`.
     """
@@ -92,7 +92,7 @@ def make_app(
             for handler in (
                 *handlers,
                 *pages.assets.routes(),
-                *health_routes(ready, security, facts or {}),
+                *health_routes(ready, security, facts),
                 *schema_routes(),
                 *problem_routes(pages),
             )

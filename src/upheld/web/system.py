@@ -28,7 +28,7 @@ def security_text(contact: str, expires: datetime, languages: Sequence[str], pol
 
 
 def health_routes(
-    ready: Ready, security: Callable[[], str | None], facts: Mapping[str, Any]
+    ready: Ready, security: Callable[[], str | None], facts: Callable[[], Mapping[str, Any]]
 ) -> list[HTTPRouteHandler]:
     """Give `/livez`, `/readyz`, which also tells `facts`, and `/.well-known/security.txt`."""
 
@@ -42,7 +42,7 @@ def health_routes(
         """Say whether every part can serve; 503 names the part that cannot."""
         parts = dict(ready())
         good = all(parts.values())
-        body = {"ready": good, "parts": parts, **facts}
+        body = {"ready": good, "parts": parts, **facts()}
         return Response(body, status_code=200 if good else 503, headers={"Cache-Control": "no-store"})
 
     @get("/.well-known/security.txt", include_in_schema=False, sync_to_thread=False)

@@ -319,6 +319,19 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('id'),
     comment='changes of the root; without finished_at one is under way'
     )
+    op.create_table('schedule',
+    sa.Column('name', sa.String(length=40), nullable=False),
+    sa.Column('due', sa.BigInteger(), nullable=False),
+    sa.Column('started', sa.BigInteger(), nullable=True),
+    sa.Column('finished', sa.BigInteger(), nullable=True),
+    sa.Column('done', sa.String(length=200), nullable=False),
+    sa.Column('failed', sa.String(length=80), nullable=False),
+    sa.Column('failures', sa.Integer(), nullable=False),
+    sa.Column('holder', sa.String(length=32), nullable=False),
+    sa.Column('held_until', sa.BigInteger(), nullable=True),
+    sa.PrimaryKeyConstraint('name'),
+    comment='what is done daily: when it is due, what the last run did, who is at it and until when that counts'
+    )
     op.create_table('staff_account',
     sa.Column('number', sa.Integer(), nullable=False),
     sa.Column('name', sa.String(length=200), nullable=False),
