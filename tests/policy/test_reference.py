@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from upheld.policy.catalogue import catalogue
 from upheld.policy.compile import Compiled, compile_policy
 from upheld.policy.decide import state
 from upheld.policy.law import load_law
@@ -147,3 +148,18 @@ def test_the_facts_taken_literally() -> None:
     assert sum(TABLE.values()) == sum(severities.values()) == 67
     assert len(TABLE) == 19
     assert outcome.accepted == ()
+
+
+@pytest.mark.parametrize("gone", ["code: PP107\n    ", "at: collection.in_service.respond\n    "])
+def test_an_acceptance_that_names_too_little_is_told_once(tmp_path: Path, gone: str) -> None:
+    """What lacks its code or its clause is told as lacking that, with nothing left open in any sentence."""
+    folder = tmp_path / "policy"
+    shutil.copytree(REFERENCE, folder)
+    file = folder / "evidence" / "accepted.yaml"
+    text = file.read_text("utf-8")
+    assert gone in text
+    file.write_text(text.replace(gone, "", 1), "utf-8")
+    here = [one for one in _compiled(folder).findings if one.span and one.span.file.endswith("accepted.yaml")]
+    assert [one.code for one in here] == ["PP006"]
+    for one in here:
+        assert catalogue()[one.code].message_in("ja", {"clause": one.clause, **one.params}, strict=True)

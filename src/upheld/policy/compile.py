@@ -132,7 +132,7 @@ def _accept(ctx: Context, found: list[Finding]) -> tuple[list[Finding], list[Fin
         code, at, until = entry.get("code", ""), entry.get("at", ""), entry.get("until")
         names = {"code": code, "clause": at, "until": until}
         acceptance = Acceptance(code, at, entry.get("reason", {}), entry.get("who", ""), str(until))
-        if not isinstance(until, date):
+        if not code or not at or not isinstance(until, date):  # each gap has its own finding
             continue
         if until < ctx.as_of:
             open_.append(_own(ctx, "PP016", (*path, "until"), {**names, "detail": "ended"}))
