@@ -163,3 +163,16 @@ def test_an_acceptance_that_names_too_little_is_told_once(tmp_path: Path, gone: 
     assert [one.code for one in here] == ["PP006"]
     for one in here:
         assert catalogue()[one.code].message_in("ja", {"clause": one.clause, **one.params}, strict=True)
+
+
+def test_a_certification_without_its_day_is_told_as_that(tmp_path: Path) -> None:
+    """A check of a certificate that does not say when it was made counts as none, and is told without a gap."""
+    folder = tmp_path / "policy"
+    shutil.copytree(REFERENCE, folder)
+    file = folder / "evidence" / "services.yaml"
+    text = file.read_text("utf-8").replace("  services.aws:\n", "  services.aws:\n    dpf: {covers: [non_hr]}\n", 1)
+    file.write_text(text, "utf-8")
+    found = [one for one in _compiled(folder).findings if one.code == "PP406"]
+    assert [one.clause for one in found] == ["services.aws"]
+    said = catalogue()["PP406"].message_in("en", {"clause": found[0].clause, **found[0].params}, strict=True)
+    assert said.endswith("does not say when the listing was looked up")
