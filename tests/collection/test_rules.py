@@ -13,6 +13,7 @@ from tests.support import KENJI, NOW, REFERENCE
 from upheld.collection import Submission, admit, origin_of
 from upheld.collection.rules import identifiers, relation_kind, starts
 from upheld.collection.screen import hints_at_special_care
+from upheld.collection.usual import Usual
 from upheld.policy.compile import compile_policy
 from upheld.policy.law import load_law
 from upheld.policy.model import CompiledPolicy, Field, Frozen, PurposeBasis
@@ -45,6 +46,34 @@ def test_what_passes_is_declared(situation: str, fields: dict[str, Any], country
     assert set(declared.required) <= set(found.values) <= set(declared.fields)
     assert set(found.consents) <= set(declared.purpose_ids)
     assert all(value not in ("", [], {}, None) for value in found.values.values())
+
+
+CELLS = st.sampled_from(
+    ["Hanae", " padded ", "日本", "e\u0301", "two\r\nlines", "two\nlines", "\x07", "", " ", None, 7, ["a"], "a@example.com",
+     "A@EXAMPLE.com", "a@localhost", "no address", "+81312345678", "03-1234-5678", "12", "2026-11-22", "x" * 500, "病気"]
+)  # fmt: skip
+
+
+@given(
+    st.sampled_from(["materials", "event", "candidate", "contact"]),
+    st.dictionaries(st.sampled_from([*NAMES, "inquiry"]), CELLS, max_size=8),
+    st.sampled_from(["", "JP", "DE", "GB", "US-CA", "XX"]),
+    st.sampled_from(["", "internship", "alumni"]),
+    st.sampled_from(["", "v1"]),
+)
+def test_a_usual_row_is_judged_as_any_other(
+    situation: str, fields: dict[str, Any], country: str, subtype: str, visitor: str
+) -> None:
+    """What is compiled once for an import says the same as the gate itself: faults, values, origin, review, identifiers."""
+    declared = POLICY.situations[situation]
+    for told in (
+        Submission(fields, country, subtype, visitor=visitor),
+        Submission({"name": "Hanae", "email": "a@example.com", "company": "例示", **fields}, country, subtype),
+        Submission({**fields, "name": "Hanae", "email": "a@example.com", "company": "例示"}, country),
+    ):
+        admitted, found = Usual(POLICY, LAW, declared, DAY).judge(told)
+        assert admitted == admit(POLICY, LAW, situation, told, DAY)
+        assert list(found.items()) == ([] if admitted.faults else list(identifiers(POLICY, admitted.values, told.visitor).items()))
 
 
 def with_health(ground: dict[str, str]) -> CompiledPolicy:

@@ -6,25 +6,30 @@ A file that was begun before is continued: what is stored of it is not stored ag
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
+from typing import NamedTuple
 
 import sqlalchemy as sa
 
 from upheld.collection import store
 from upheld.collection.actions import relation_of
-from upheld.collection.model import Admission, Fault, Report, Row, RowFault, Source, Submission
-from upheld.collection.rows import chunks, handed
-from upheld.collection.rules import admit, asked_of_source, identifiers, starts, tell_by
+from upheld.collection.model import Admission, Fault, Report, Row, RowFault, Source
+from upheld.collection.rows import Columns, chunks
+from upheld.collection.rules import asked_of_source, relation_kind, starts, tell_by
+from upheld.collection.store import PAGE
+from upheld.collection.usual import Usual
 from upheld.db import b64, retried, unb64
+from upheld.ledger import NewEntry
 from upheld.notice import House, Published
 from upheld.policy.model import Situation
-from upheld.records import Erasure, SubjectErasedError, SubjectErasingError, Wanted
+from upheld.records import Erasure, Put, SubjectErasedError, SubjectErasingError, Wanted
+from upheld.records.index import SHARED
 from upheld.web.refusals import Refusal
 
-ROWS_AT_ONCE = 500
-"""How many rows share a transaction. The bits of what is stored are kept by this number: it never changes."""
+ROWS_AT_ONCE = 4 * PAGE
+"""How many rows share a transaction: whole pages of what is noted as stored."""
 
 Told = Callable[[RowFault], None]
 
@@ -46,15 +51,20 @@ class Order:
     dry: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class _Ready:
-    """A row that may be stored."""
+class _Ready(NamedTuple):
+    """A row that may be stored; the region is the country of phone numbers without `+`."""
 
-    row: Row
-    handed: Submission
+    number: int
     admitted: Admission
     found: dict[str, str]
     region: str
+    subtype: str
+    relation: str
+
+    @property
+    def who(self) -> Hashable:
+        """Give what two rows of one person share; a row that only a shared kind or nothing names stands for itself."""
+        return (tuple(self.found.items()), self.region) if self.found.keys() - SHARED else self.number
 
 
 @retried
@@ -153,22 +163,24 @@ class _Import:
         self._house, self._order, self._published, self._situation = house, order, published, situation
         self._policy = published.policy
         self._on = house.today(self._policy)
-        self._lang = order.lang or self._policy.languages[0]
+        self._columns = Columns(self._policy, situation, order.lang or self._policy.languages[0])
+        self._gate = Usual(self._policy, house.law, situation, self._on)
+        self._channel = _channel(published) or ""
         self._by: dict[str, tuple[str, date] | None] = {}
         self._tell = tell
         self.report = Report(order.file.hex())
 
     def take(self, rows: Sequence[Row]) -> None:
         """Judge and store some rows that stand one after the other."""
-        first = rows[0].number
+        span = range(rows[0].number, rows[-1].number + 1)
         with self._house.store.read() as tx:
-            done = store.stored_rows(tx, self._order.file, self._situation.id, first)
-        ready = self._ready([row for row in rows if not done >> (row.number - first) & 1])
+            done = store.stored_rows(tx, self._order.file, self._situation.id, span)
+        ready = self._ready([row for row in rows if row.number not in done] if done else rows)
         looked = self.report.stopped or rows[-1].number
-        self.report.known += sum(done >> (row.number - first) & 1 for row in rows if row.number <= looked)
+        self.report.known += sum(number <= looked for number in done)
         self.report.rows = looked
         if ready and not self._order.dry:
-            self._store(ready, first)
+            self._store(ready, span)
         elif ready:
             self._count(ready)
 
@@ -179,131 +191,137 @@ class _Import:
             outcome = self._judge(row)
             if isinstance(outcome, _Ready):
                 found.append(outcome)
-            elif self._fault(row, outcome):
-                return self._not_erased(found)
+            elif self._fault(row.number, outcome):
+                break
         return self._not_erased(found)
 
     def _judge(self, row: Row) -> _Ready | Fault:
         if row.cells is None:
             return Fault("malformed", f"collection.{self._situation.id}")
-        told = handed(self._policy, self._situation, row.cells, self._lang)
-        admitted = admit(self._policy, self._house.law, self._situation.id, told, self._on)
+        told = self._columns.handed(row.cells)
+        admitted, found = self._gate.judge(told)
         if admitted.faults:
             return admitted.faults[0]
-        found = identifiers(self._policy, admitted.values, told.visitor)
-        return _Ready(row, told, admitted, found, told.country[:2] or self._policy.controller.country)
+        region = told.country[:2] or self._policy.controller.country
+        return _Ready(row.number, admitted, found, region, told.subtype, told.relation)
 
     def _not_erased(self, ready: list[_Ready]) -> list[_Ready]:
         """Leave out people who were erased: nobody but they themselves brings them back.
 
         Clause: retention.proof
         """
-        asked = [(kind, value, one.region) for one in ready for kind, value in one.found.items()]
-        gone = iter(self._house.vault.suppressed_among(asked))
+        people = {one.who: one for one in ready}
+        asked = [(kind, value, one.region) for one in people.values() for kind, value in one.found.items()]
+        answers = iter(self._house.vault.suppressed_among(asked))
+        gone = {who for who, one in people.items() if any([next(answers) for _ in one.found])}  # noqa: C419 - each is taken
+        if not gone:
+            return ready
         kept: list[_Ready] = []
         for one in ready:
-            if any([next(gone) for _ in one.found]):  # noqa: C419 - each answer must be taken
-                if self._fault(one.row, Fault("suppressed", "retention.proof")):
-                    break
-            else:
+            if one.who not in gone:
                 kept.append(one)
+            elif self._fault(one.number, Fault("suppressed", "retention.proof")):
+                break
         return kept
 
-    def _fault(self, row: Row, fault: Fault) -> bool:
+    def _fault(self, row: int, fault: Fault) -> bool:
         """Tell a fault; says whether the import ends here."""
         self.report.faulty += 1
-        self._tell(RowFault(row.number, fault.code, fault.field, fault.clause))
+        self._tell(RowFault(row, fault.code, fault.field, fault.clause))
         if self._order.stop:
-            self.report.stopped = min(self.report.stopped or row.number, row.number)
+            self.report.stopped = min(self.report.stopped or row, row)
         return self._order.stop
 
-    def _store(self, ready: Sequence[_Ready], first: int) -> None:
+    def _store(self, ready: Sequence[_Ready], span: range) -> None:
         """Store rows together; where one meets a person who is being erased, each by itself."""
         for _ in range(2):
             try:
-                return self._together(ready, first)
+                return self._together(ready, span)
             except SubjectErasedError:
                 continue  # erased since the look-up: a second look makes a new subject
             except SubjectErasingError:
                 break
         if len(ready) == 1:
-            self._fault(ready[0].row, Fault("busy", "rights.erasure"))
+            self._fault(ready[0].number, Fault("busy", "rights.erasure"))
             return None
         for one in ready:
             if not self.report.stopped:
-                self._store([one], first)
+                self._store([one], span)
         return None
 
-    def _together(self, ready: Sequence[_Ready], first: int) -> None:
-        wanted = [Wanted(one.found, one.region, (self._situation.subject,)) for one in ready]
-        subjects = self._house.vault.subjects_for(wanted)
-        self._count(self._write(ready, subjects, first))
+    def _together(self, ready: Sequence[_Ready], span: range) -> None:
+        people = {one.who: one for one in ready}
+        wanted = [Wanted(one.found, one.region, (self._situation.subject,)) for one in people.values()]
+        subjects = dict(zip(people, self._house.vault.subjects_for(wanted), strict=True))
+        self._count(self._write([(one, subjects[one.who]) for one in ready], span))
 
     @retried
-    def _write(self, ready: Sequence[_Ready], subjects: Sequence[bytes], first: int) -> list[_Ready]:
+    def _write(self, ready: Sequence[tuple[_Ready, bytes]], span: range) -> list[_Ready]:
         """Write the rows that nobody stored meanwhile, with their entries, in one transaction."""
         house, order = self._house, self._order
         with house.store.write() as tx:
             house.shelf.look(tx)
             if house.in_force().version != self._published.version:
                 raise Refusal("notice_stale", _clause(self._published), policy_version=self._published.version)
-            done = store.stored_rows(tx, order.file, self._situation.id, first)
-            new = [
-                (one, subject)
-                for one, subject in zip(ready, subjects, strict=True)
-                if not done >> (one.row.number - first) & 1
-            ]
-            house.vault.hold(tx, [subject for _, subject in new])
-            for one, subject in new:
-                self._put(tx, one, subject)
-                done |= 1 << (one.row.number - first)
-            store.keep_rows(tx, order.file, self._situation.id, first, done, house.clock.now())
+            now = house.clock.now()
+            done = store.stored_rows(tx, order.file, self._situation.id, span, at=now)
+            new = [(one, subject) for one, subject in ready if one.number not in done]
+            if new:
+                house.vault.hold(tx, {subject for _, subject in new})
+                self._put(tx, new)
+                done.update(one.number for one, _ in new)
+                store.keep_rows(tx, order.file, self._situation.id, span.start, done, now)
         return [one for one, _ in new]
 
-    def _put(self, tx: sa.Connection, one: _Ready, subject: bytes) -> None:
+    def _put(self, tx: sa.Connection, new: Sequence[tuple[_Ready, bytes]]) -> None:
+        """Put records and their entries."""
         house, policy, situation = self._house, self._policy, self._situation
-        relation, _ = relation_of(house, tx, policy, situation, subject, one.handed.relation, self._order.actor)
-        channel = _channel(self._published) or ""
-        record = house.vault.put_record(
+        puts = [
+            Put(subject, one.admitted.origin, one.admitted.values, one.subtype, relation, one.admitted.review)
+            for (one, subject), relation in zip(new, self._relations(tx, new), strict=True)
+        ]
+        records = house.vault.put_records(
             tx,
-            subject,
+            puts,
             situation=situation.id,
             policy_version=policy.version,
-            origin=one.admitted.origin,
-            fields=one.admitted.values,
             shred_class=situation.subject,
-            channel=channel,
-            subtype=one.handed.subtype,
-            relation=relation,
-            review=one.admitted.review,
+            channel=self._channel,
             starts=starts(policy, situation),
         )
-        body = {
+        clause = f"collection.{situation.id}"
+        shared = {
             "situation": situation.id,
-            "record": b64(record),
-            "fields": list(one.admitted.values),
             "purposes": list(situation.purpose_ids),
-            "origin": one.admitted.origin,
-            "channel": channel,
-            "subtype": one.handed.subtype,
+            "channel": self._channel,
             "source": self._order.source,
             "file": self._order.file.hex(),
-            "row": one.row.number,
-            "review": one.admitted.review,
         }
-        owed = self._owed(one.admitted.origin)
-        if owed is not None:
-            body["inform"] = {"regime": owed[0], "by": owed[1].isoformat()}
-            store.owe(tx, record, subject, *owed)
-        house.ledger.append(
-            tx,
-            "record.imported",
-            clause=f"collection.{situation.id}",
-            policy_version=policy.version,
-            actor=self._order.actor,
-            body=body,
-            subject=subject,
-        )
+        entries: list[NewEntry] = []
+        for (one, subject), record in zip(new, records, strict=True):
+            admitted = one.admitted
+            body = {
+                **shared,
+                "record": b64(record),
+                "fields": list(admitted.values),
+                "origin": admitted.origin,
+                "subtype": one.subtype,
+                "row": one.number,
+                "review": admitted.review,
+            }
+            owed = self._owed(admitted.origin)
+            if owed is not None:
+                body["inform"] = {"regime": owed[0], "by": owed[1].isoformat()}
+                store.owe(tx, record, subject, *owed)
+            entries.append(NewEntry("record.imported", clause, policy.version, self._order.actor, body, subject))
+        house.ledger.append_many(tx, entries)
+
+    def _relations(self, tx: sa.Connection, new: Sequence[tuple[_Ready, bytes]]) -> list[bytes | None]:
+        """Open or find the relationships that the rows belong to, where this kind of person has any."""
+        if not relation_kind(self._policy, self._situation):
+            return [None] * len(new)
+        house, policy, situation, actor = self._house, self._policy, self._situation, self._order.actor
+        return [relation_of(house, tx, policy, situation, subject, one.relation, actor)[0] for one, subject in new]
 
     def _owed(self, origin: str) -> tuple[str, date] | None:
         if origin not in self._by:

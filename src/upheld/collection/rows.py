@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any, BinaryIO, TypeVar
 
@@ -78,30 +78,52 @@ def chunks(rows: Iterable[T], size: int) -> Iterator[list[T]]:
         yield chunk
 
 
-def handed(policy: CompiledPolicy, situation: Situation, cells: Mapping[str, Any], lang: str) -> Submission:
-    """Turn the cells of a row into what a form would have handed in."""
-    members = dict.fromkeys(MEMBERS, "")
-    fields: dict[str, Any] = {}
-    for name, value in cells.items():
-        bare = name.removeprefix("_")
-        if bare in MEMBERS and (name != bare or bare not in situation.fields):
-            members[bare] = str(value or "").strip()
-        else:
-            fields[name] = _value(policy, name, value)
-    return Submission(
-        fields=fields,
-        country=members["country"],
-        subtype=members["subtype"],
-        relation=members["relation"],
-        visitor=members["visitor"],
-        lang=lang,
-    )
+class Columns:
+    """Turns rows into what a form would have handed in; which column means what is found once for each heading."""
+
+    def __init__(self, policy: CompiledPolicy, situation: Situation, lang: str) -> None:
+        """Read rows for a situation."""
+        self._policy, self._situation, self._lang = policy, situation, lang
+        self._known: dict[tuple[str, ...], tuple[dict[str, str], list[str], list[str]]] = {}
+
+    def handed(self, cells: Mapping[str, Any]) -> Submission:
+        """Give a row as a submission."""
+        heading = tuple(cells)
+        known = self._known.get(heading)
+        if known is None:
+            known = self._known[heading] = self._meant(heading)
+        members, plain, itemised = known
+        fields = {name: cells[name] for name in plain}
+        for name in itemised:
+            fields[name] = _items(cells[name])
+        told = dict.fromkeys(MEMBERS, "")
+        for member, name in members.items():
+            told[member] = str(cells[name] or "").strip()
+        return Submission(
+            fields, told["country"], told["subtype"], (), self._lang, told["visitor"], told["relation"]
+        )
+
+    def _meant(self, heading: Sequence[str]) -> tuple[dict[str, str], list[str], list[str]]:
+        """Give the columns of members, of plain fields and of fields of items."""
+        members: dict[str, str] = {}
+        fields: list[str] = []
+        for name in heading:
+            bare = name.removeprefix("_")
+            if bare in MEMBERS and (name != bare or bare not in self._situation.fields):
+                members[bare] = name
+            else:
+                fields.append(name)
+        itemised = [name for name in fields if self._is_itemised(name)]
+        return members, [name for name in fields if name not in itemised], itemised
+
+    def _is_itemised(self, name: str) -> bool:
+        field = self._policy.fields.get(name)
+        return field is not None and field.kind == "itemised"
 
 
-def _value(policy: CompiledPolicy, name: str, value: Any) -> Any:
-    """Read a list of items out of its JSON text; everything else is taken as it stands."""
-    field = policy.fields.get(name)
-    if field is None or field.kind != "itemised" or not isinstance(value, str) or not value.strip():
+def _items(value: Any) -> Any:
+    """Read a list of items out of its JSON text; anything else is taken as it stands."""
+    if not isinstance(value, str) or not value.strip():
         return value
     try:
         return parse(value.encode())

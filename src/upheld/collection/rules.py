@@ -21,6 +21,7 @@ from upheld.policy.model import CompiledPolicy, Field, Situation
 from upheld.records.index import normal_form
 
 MAX_LIST = 100
+_CONTROL = re.compile("[\\x00-\\x1f\\x7f-\\x9f]")
 _FIELD_NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
 _RELATION_OF = {"contract_end": "contract", "account_closed": "account", "decision": "application"}
 _SAID = {"email": "not_an_email", "phone": "not_a_phone", "date": "not_a_date"}
@@ -54,7 +55,7 @@ def admit(policy: CompiledPolicy, law: Law, situation_id: str, handed: Submissio
         values={name: values[name] for name in situation.fields if name in values},
         origin=origin,
         consents=tuple(dict.fromkeys(handed.consents)),
-        review=_review(policy, values),
+        review=review_of(policy, values),
     )
 
 
@@ -135,9 +136,9 @@ def _content(field: Field, situation: Situation, value: Any, region: str) -> Fau
         return Fault("value_invalid", clause, field.id)
     if any(len(part) > field.max for part in parts):
         return Fault("value_invalid", clause, field.id, "too_long")
-    if field.kind != "free_text" and any(_has_control(part) for part in parts):
+    if field.kind != "free_text" and any(has_control(part) for part in parts):
         return Fault("value_invalid", clause, field.id)
-    if field.format and not all(_has_format(field.format, part, region) for part in parts):
+    if field.format and not all(fits(field.format, part, region) for part in parts):
         return Fault("value_invalid", clause, field.id, _SAID.get(field.format, "not_accepted"))
     return None
 
@@ -154,16 +155,18 @@ def _itemised(field: Field, situation: Situation, value: Any) -> Fault | None:
     for row in rows:
         if not set(row) <= set(field.items):
             return Fault("item_not_listed", clause, field.id)
-        if not all(isinstance(part, str) and len(part) <= field.max and not _has_control(part) for part in row.values()):
+        if not all(isinstance(part, str) and len(part) <= field.max and not has_control(part) for part in row.values()):
             return Fault("value_invalid", clause, field.id, "too_long")
     return None
 
 
-def _has_control(text: str) -> bool:
-    return any(unicodedata.category(sign) == "Cc" for sign in text)
+def has_control(text: str) -> bool:
+    """Say whether a text holds a control character (Unicode Cc)."""
+    return _CONTROL.search(text) is not None
 
 
-def _has_format(form: str, text: str, region: str) -> bool:
+def fits(form: str, text: str, region: str) -> bool:
+    """Say whether a text has the form of a field; `region` is the country of phone numbers without `+`."""
     if form == "date":
         try:
             date.fromisoformat(text)
@@ -228,7 +231,7 @@ def _consents(
             yield Fault("value_invalid", f"basis.purposes.{purpose}", "consents", "not_an_option")
 
 
-def _review(policy: CompiledPolicy, values: Mapping[str, Any]) -> str:
+def review_of(policy: CompiledPolicy, values: Mapping[str, Any]) -> str:
     """Say whether a person must look first, because a free text may tell more than was asked for."""
     for name, value in values.items():
         field = policy.fields[name]

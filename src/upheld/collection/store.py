@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import date
+from collections.abc import Collection
+from datetime import date, datetime
 
 import sqlalchemy as sa
 
 from upheld.collection.model import Owed
-from upheld.db import Insert, UtcMs, data_metadata, later
+from upheld.db import Insert, UtcMs, data_metadata, later, to_ms
 from upheld.records import store as records
 
 source_table = sa.Table(
@@ -41,27 +42,46 @@ inform_table = sa.Table(
     comment="people whose data came from somebody else and who must be told, each until its last day",
 )
 
-
 _OWE = Insert(inform_table)
+_BEGIN = Insert(batch_table, "ON CONFLICT DO NOTHING")
+_KEEP = Insert(
+    batch_table, "ON CONFLICT (file, situation, first) DO UPDATE SET stored = excluded.stored, at = excluded.at"
+)
+PAGE = 500
+"""How many rows of a file one row of `import_batch` tells of; what was begun before is found by it, so it never changes."""
 
 
-def stored_rows(tx: sa.Connection, file: bytes, situation: str, first: int) -> int:
-    """Give the bits of the rows of a file that are stored already, from row `first` on; the lowest is `first`."""
-    found = tx.execute(
-        sa.select(batch_table.c.stored).where(
-            batch_table.c.file == file, batch_table.c.situation == situation, batch_table.c.first == first
-        )
-    ).scalar()
-    return int.from_bytes(found, "little") if found is not None else 0
+def stored_rows(
+    tx: sa.Connection, file: bytes, situation: str, rows: range, *, at: datetime | None = None
+) -> set[int]:
+    """Give which of these rows of a file, whole pages but for the last, are stored already.
+
+    In a transaction that stores more of them, at a time `at`, nobody else stores any of them until its end.
+    """
+    table, pages = batch_table, range(rows.start, rows.stop, PAGE)
+    place = sa.and_(table.c.file == file, table.c.situation == situation, table.c.first.in_(pages))
+    query = sa.select(table.c.first, table.c.stored).where(place)
+    if at is not None:
+        _BEGIN(tx, [(file, situation, begin, b"", to_ms(at)) for begin in pages])
+        query = query.with_for_update()
+    found: set[int] = set()
+    for begin, raw in tx.execute(query):
+        bits = int.from_bytes(raw, "little")
+        found.update(begin + at for at in range(PAGE) if bits >> at & 1)
+    return found
 
 
-def keep_rows(tx: sa.Connection, file: bytes, situation: str, first: int, bits: int, at: object) -> None:
-    """Note which rows of a file are stored from now on."""
-    table = batch_table
-    place = sa.and_(table.c.file == file, table.c.situation == situation, table.c.first == first)
-    told = {"stored": bits.to_bytes((bits.bit_length() + 7) // 8, "little"), "at": at}
-    if not tx.execute(sa.update(table).where(place).values(**told)).rowcount:
-        tx.execute(sa.insert(table).values(file=file, situation=situation, first=first, **told))
+def keep_rows(tx: sa.Connection, file: bytes, situation: str, first: int, stored: Collection[int], at: datetime) -> None:
+    """Note all rows of a file, from row `first` on, that are stored from now on."""
+    bits: dict[int, int] = {}
+    for row in stored:
+        begin = row - (row - first) % PAGE
+        bits[begin] = bits.get(begin, 0) | 1 << (row - begin)
+    pages = [
+        (file, situation, begin, told.to_bytes((told.bit_length() + 7) // 8, "little"), to_ms(at))
+        for begin, told in sorted(bits.items())
+    ]
+    _KEEP(tx, pages)
 
 
 def owe(tx: sa.Connection, record: bytes, subject: bytes, regime: str, due: date) -> None:

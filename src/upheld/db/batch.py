@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.exc import DBAPIError
 
+from upheld.db import packed
 from upheld.db.postgres import placeholders
 from upheld.db.types import UtcMs, from_ms
 
@@ -141,7 +142,9 @@ class Insert:
         marks = ", ".join("?" for _ in table.c)
         into = f'INSERT INTO "{table.name}" ({names})'
         self._one = f"{into} VALUES ({marks}) {also}".strip()
-        kinds = ", ".join(f"%s::{column.type.compile(_POSTGRES)}[]" for column in table.c)
+        types = [str(column.type.compile(_POSTGRES)) for column in table.c]
+        self._kinds = tuple(map(packed.kind, types))
+        kinds = ", ".join(f"%s::{one}[]" for one in types)
         # Selected from a table with names, or ON CONFLICT would be read as the condition of a join.
         self._many = f"{into} SELECT * FROM unnest({kinds}) AS told WHERE true {also}".strip()  # noqa: S608 - names of our own tables
         self._days = tuple(at for at, column in enumerate(table.c) if isinstance(column.type, sa.Date))
@@ -149,7 +152,7 @@ class Insert:
     def __call__(self, tx: sa.Connection, rows_: list[tuple[Any, ...]]) -> None:
         """Insert the rows."""
         if tx.dialect.name == "postgresql":
-            tx.exec_driver_sql(self._many, tuple(list(column) for column in zip(*rows_, strict=True)))
+            tx.exec_driver_sql(self._many, packed.columns(self._kinds, rows_))
         else:
             told = [self._told(row) for row in rows_] if self._days else rows_
             tx.exec_driver_sql(self._one, told)

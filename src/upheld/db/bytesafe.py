@@ -65,7 +65,10 @@ def _ordinary(value: Any) -> bool:
     if kind is str or kind is bool:
         return True
     if kind is dict:
-        return all(type(key) is str and key.isascii() and _ordinary(held) for key, held in value.items())
+        for key, held in value.items():
+            if type(key) is not str or not key.isascii() or not (type(held) is str or _ordinary(held)):
+                return False
+        return True
     if kind is int:
         return bool(-_MAX_INT <= value <= _MAX_INT)
     return (kind is list or kind is tuple) and all(map(_ordinary, value))

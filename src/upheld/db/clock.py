@@ -8,7 +8,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
-_RANDOM_BITS = 74
+_TAILS, _LOW = 1 << 74, (1 << 62) - 1
+"""How many ids a millisecond has, and the lower bits of their number, behind the variant."""
 
 
 class Clock(Protocol):
@@ -73,15 +74,21 @@ class Ids:
 
     def uuid7(self) -> bytes:
         """Give a new UUIDv7 as 16 bytes (RFC 9562; milliseconds, then 74 random or counted bits)."""
+        return self.uuid7s(1)[0]
+
+    def uuid7s(self, count: int) -> list[bytes]:
+        """Give several new UUIDv7 of one millisecond, growing."""
         with self._lock:
             ms = int(self._clock.now().timestamp() * 1000)
             last_ms, last_tail = self._last
             tail = last_tail + 1 if ms == last_ms else int.from_bytes(self._random(10), "big") >> 7
-            if tail >> _RANDOM_BITS:
+            if tail + count > _TAILS:
                 ms, tail = ms + 1, 0
-            self._last = (ms, tail)
-        high, low = tail >> 62, tail & ((1 << 62) - 1)
-        return ((ms << 80) | (0x7 << 76) | (high << 64) | (0b10 << 62) | low).to_bytes(16, "big")
+            self._last = (ms, tail + count - 1)
+        head = (ms << 80) | (0x7 << 76) | (0b10 << 62)
+        return [
+            (head | (one >> 62) << 64 | one & _LOW).to_bytes(16, "big") for one in range(tail, tail + count)
+        ]
 
 
 def uuid7_time(value: bytes) -> datetime:

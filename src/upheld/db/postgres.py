@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 
 from upheld.db.errors import StoreBusyError, StoreConflictError
+from upheld.db.packed import parameter_types
 
 if TYPE_CHECKING:
     import psycopg
@@ -67,6 +68,7 @@ def driver_url(url: str) -> str:
 
 def engine(url: str, settings: Settings = PLAIN) -> sa.Engine:
     """Give an engine over a database."""
+    parameter_types()
     made = sa.create_engine(
         driver_url(url),
         isolation_level="AUTOCOMMIT",  # the driver begins nothing by itself; `_begin` does
@@ -174,6 +176,7 @@ class PostgresHot:
     def _connect(self) -> None:
         import psycopg
 
+        parameter_types()
         with _reached():
             self._connection: psycopg.Connection[tuple[Any, ...]] = psycopg.connect(
                 self._address, autocommit=True, prepare_threshold=self._settings.prepare_after(1)

@@ -3,6 +3,7 @@
 from upheld.ledger.actions import Ledger
 from upheld.ledger.kept import KeptCheckpoint
 from upheld.ledger.model import (
+    Body,
     BodyErasedError,
     BodySealer,
     Entry,
@@ -24,6 +25,7 @@ from upheld.ledger.vocabulary import KINDS, Kind, kind_of
 
 __all__ = [
     "KINDS",
+    "Body",
     "BodyErasedError",
     "BodySealer",
     "Checkpoint",

@@ -99,33 +99,33 @@ class Ledger(Reading):
         if not entries:
             return []
         kinds = [_checked(one) for one in entries]
-        rows, bodies, events = self._sealed(kinds, entries, self._words.numbers(tx, _spoken(entries)))
-        for row, side in zip(rows, bodies, strict=True):
-            later(tx, store.put_both, (row, side))
-        for event in events:
-            for projector in self._projectors.get(event.kind, ()):
-                projector(tx, event)
-        return [event.entry_id for event in events]
+        sealed = self._sealed(kinds, entries, self._words.numbers(tx, _spoken(entries)))
+        for row in sealed:
+            later(tx, store.put_all, row)
+        for row, one in zip(sealed, entries, strict=True):
+            for projector in self._projectors.get(one.kind, ()):
+                projector(tx, Event(EntryId(row[0]), one.kind, one.clause, one.policy_version, one.actor, one.subject, _body(one)))
+        return [EntryId(row[0]) for row in sealed]
 
     def _sealed(
         self, kinds: Sequence[Kind], entries: Sequence[NewEntry], numbers: Mapping[str, int]
-    ) -> tuple[list[store.EntryRow], list[store.BodyRow], list[Event]]:
-        rows: list[store.EntryRow] = []
-        bodies: list[store.BodyRow] = []
-        events: list[Event] = []
-        for kind, one in zip(kinds, entries, strict=True):
-            entry_id = one.entry_id or EntryId(self._ids.uuid7())
-            told = dict(one.body) if one.subject is None else {"subject": b64(one.subject), **one.body}
-            shred_class = one.seal or (INSTANCE_KEY if one.subject is None else IDENTITY_CLASS)
-            plain = canonical(told)
-            salt, sealed = self._sealer.seal_body(entry_id, one.subject, shred_class, plain)
-            spelled = numbers[one.clause], numbers[one.policy_version], numbers[one.actor]
-            rows.append((entry_id, kind.number, *spelled, commitment(salt, plain)))
-            bodies.append((one.subject, shred_class, sealed))
-            events.append(
-                Event(entry_id, one.kind, one.clause, one.policy_version, one.actor, one.subject, told)
+    ) -> list[store.SealedEntry]:
+        new = iter(self._ids.uuid7s(len(entries)))
+        bodies = [
+            (
+                one.entry_id or next(new),
+                one.subject,
+                one.seal or (INSTANCE_KEY if one.subject is None else IDENTITY_CLASS),
+                canonical(_body(one)),
             )
-        return rows, bodies, events
+            for one in entries
+        ]
+        rows: list[store.SealedEntry] = []
+        seals = self._sealer.seal_bodies(bodies)
+        for kind, one, (entry_id, subject, shred_class, plain), (salt, sealed) in zip(kinds, entries, bodies, seals, strict=True):
+            spelled = numbers[one.clause], numbers[one.policy_version], numbers[one.actor]
+            rows.append((entry_id, kind.number, *spelled, commitment(salt, plain), subject, shred_class, sealed))
+        return rows
 
     def seal(self, entries: Sequence[NewEntry]) -> list[store.SealedEntry]:
         """Seal entries before the transaction of a hot path, which then writes them with `put_sealed`.
@@ -144,8 +144,7 @@ class Ledger(Reading):
             with self._store.read() as after:
                 self._words.learn(after)
                 numbers = self._words.numbers(after, spoken)
-        rows, bodies, _ = self._sealed(kinds, entries, numbers)
-        return [(*row, *side) for row, side in zip(rows, bodies, strict=True)]
+        return self._sealed(kinds, entries, numbers)
 
     def subscribe(self, kind: str, projector: Projector) -> None:
         """Run `projector(tx, event)` inside the transaction of every later entry of this kind."""
@@ -292,6 +291,10 @@ class Ledger(Reading):
 
 def _spoken(entries: Sequence[NewEntry]) -> set[str]:
     return {word for one in entries for word in (one.clause, one.policy_version, one.actor)}
+
+
+def _body(one: NewEntry) -> dict[str, Any]:
+    return dict(one.body) if one.subject is None else {"subject": b64(one.subject), **one.body}
 
 
 def _checked(one: NewEntry) -> Kind:

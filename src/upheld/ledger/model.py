@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, NewType, Protocol, TypedDict
+from typing import Any, NewType, Protocol, TypeAlias, TypedDict
 
 from upheld.db import UpheldError, b64, uuid7_time
 from upheld.ledger.vocabulary import Kind
@@ -20,6 +20,10 @@ INSTANCE_KEY = "instance"
 """Key that seals bodies about nobody."""
 
 
+Body: TypeAlias = tuple[bytes, bytes | None, str, bytes]
+"""What is to be sealed: entry id, subject, shred class, canonical JSON."""
+
+
 class BodySealer(Protocol):
     """Seals and opens bodies; a higher room that holds the keys implements it."""
 
@@ -27,6 +31,10 @@ class BodySealer(Protocol):
         self, entry_id: bytes, subject: bytes | None, shred_class: str, body: bytes
     ) -> tuple[bytes, bytes]:
         """Give (salt, sealed body); salt and nonce follow from the key and the entry id and die with the key."""
+        ...
+
+    def seal_bodies(self, bodies: Sequence[Body]) -> list[tuple[bytes, bytes]]:
+        """Do as `seal_body` for many."""
         ...
 
     def open_body(

@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 
 import sqlalchemy as sa
 
-from upheld.db import Hot, UtcMs, data_metadata
+from upheld.db import Hot, UtcMs, data_metadata, packed
 from upheld.ledger.model import Entry, EntryId
 from upheld.ledger.rules import leaf_bytes
 from upheld.ledger.tree import Fetch
@@ -211,35 +211,22 @@ WITH told AS (
 )
 INSERT INTO ledger_body (entry, subject, class, sealed) SELECT id, subject, class, sealed FROM told
 """
+_BOTH = ("BYTEA", *("INTEGER",) * 4, "BYTEA", "BYTEA", "VARCHAR", "BYTEA")
 
-EntryRow: TypeAlias = tuple[bytes, int, int, int, int, bytes]
-"""Id, kind, clause, version, actor, b."""
+SealedEntry: TypeAlias = tuple[bytes, int, int, int, int, bytes, bytes | None, str, bytes]
+"""A row of an entry and its body: id, kind, clause, version, actor, b; subject, shred class, sealed bytes."""
 
-BodyRow: TypeAlias = tuple[bytes | None, str, bytes]
-"""Subject, shred class, sealed bytes."""
-
-
-def put_entries(tx: sa.Connection, entries: Sequence[EntryRow], bodies: Sequence[BodyRow]) -> None:
+def put_all(tx: sa.Connection, sealed: Sequence[SealedEntry]) -> None:
     """Insert entries without position and their sealed bodies, in one statement where the engine can.
 
     Written for the driver: this is the hottest statement there is, and every change pays for it.
     """
     if tx.dialect.name == "postgresql":
-        columns = [list(column) for column in (*zip(*entries, strict=True), *zip(*bodies, strict=True))]
-        tx.exec_driver_sql(_POSTGRES_BOTH, tuple(columns))
+        tx.exec_driver_sql(_POSTGRES_BOTH, packed.columns(_BOTH, sealed))
         return
-    tx.exec_driver_sql(_SQLITE_ENTRY, list(entries))
-    sides = [(row[0], *side) for row, side in zip(entries, bodies, strict=True)]
-    tx.exec_driver_sql(_SQLITE_BODY, sides)
+    tx.exec_driver_sql(_SQLITE_ENTRY, [one[:6] for one in sealed])
+    tx.exec_driver_sql(_SQLITE_BODY, [(one[0], *one[6:]) for one in sealed])
 
-
-def put_both(tx: sa.Connection, pairs: list[tuple[EntryRow, BodyRow]]) -> None:
-    """Insert entries, each with its sealed body."""
-    put_entries(tx, [row for row, _ in pairs], [side for _, side in pairs])
-
-
-SealedEntry: TypeAlias = tuple[bytes, int, int, int, int, bytes, bytes | None, str, bytes]
-"""A row of an entry and its body: id, kind, clause, version, actor, b; subject, shred class, sealed bytes."""
 
 ENTRY_VALUES = "INSERT INTO ledger_entry (id, kind, clause, version, actor, b) SELECT ?, ?, ?, ?, ?, ?"
 BODY_VALUES = "INSERT INTO ledger_body (entry, subject, class, sealed) SELECT ?, ?, ?, ?"
@@ -249,7 +236,7 @@ BODY_VALUES = "INSERT INTO ledger_body (entry, subject, class, sealed) SELECT ?,
 def put_sealed(hot: Hot, sealed: Sequence[SealedEntry], engine: str) -> None:
     """Write sealed entries inside the transaction of a hot path; they have no position yet."""
     if engine == "postgresql":
-        hot.rows(_HOT_BOTH, [list(column) for column in zip(*sealed, strict=True)])
+        hot.rows(_HOT_BOTH, packed.columns(_BOTH, sealed))
         return
     hot.many(_SQLITE_ENTRY, [one[:6] for one in sealed])
     hot.many(_SQLITE_BODY, [(one[0], *one[6:]) for one in sealed])

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import hmac
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -54,6 +53,17 @@ def seal(cipher: AESGCM, plain: bytes, aad: bytes, random: Callable[[int], bytes
     return FORM + nonce + cipher.encrypt(nonce, plain, aad)
 
 
+def seal_many(
+    told: Sequence[tuple[AESGCM, bytes, bytes]], random: Callable[[int], bytes]
+) -> list[bytes]:
+    """Do as `seal` for many, each (cipher, plain, aad), with the random bytes of all drawn at once."""
+    drawn = random(12 * len(told))
+    nonces = (drawn[at : at + 12] for at in range(0, len(drawn), 12))
+    return [
+        FORM + nonce + cipher.encrypt(nonce, plain, aad) for nonce, (cipher, plain, aad) in zip(nonces, told, strict=True)
+    ]
+
+
 def unseal(cipher: AESGCM, sealed: bytes, aad: bytes) -> bytes:
     """Open what `seal` made; raises BrokenSealError."""
     if sealed[:1] != FORM or len(sealed) < 29:
@@ -88,5 +98,5 @@ class DataKey:
         if self._body is None:
             self._salt, self._nonce = derive(self._key, "salt"), derive(self._key, "nonce")
             self._body = AESGCM(derive(self._key, "body"))
-        salt = hmac.digest(self._salt, entry_id, hashlib.sha256)[:16]
-        return self._body, salt, hmac.digest(self._nonce, entry_id, hashlib.sha256)[:12]
+        salt = hmac.digest(self._salt, entry_id, "sha256")[:16]
+        return self._body, salt, hmac.digest(self._nonce, entry_id, "sha256")[:12]

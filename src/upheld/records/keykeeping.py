@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from datetime import datetime
 
 import sqlalchemy as sa
 
-from upheld.db import Clock, Store, retried
+from upheld.db import Clock, Store, retried, rows_among
 from upheld.records import store
 from upheld.records.dump import tables_of
-from upheld.records.keyrows import KeyRows
+from upheld.records.keyrows import KeyRows, bucket_of
 from upheld.records.root import RootProvider
 
 
@@ -39,6 +39,30 @@ class KeyKeeping:
                 table.name: tx.execute(sa.select(sa.func.count()).select_from(table)).scalar_one()
                 for table in tables_of(self.store)
             }
+
+    def classes_of(self, tx: sa.Connection, subjects: Iterable[bytes]) -> dict[bytes, set[str]]:
+        """List, by subject, the shred classes whose keys are there, in a transaction of the keys store."""
+        found: dict[bytes, set[str]] = {}
+        for subject, name in rows_among(tx, "SELECT subject, class FROM key_dek WHERE subject", subjects):
+            found.setdefault(subject, set()).add(name)
+        return found
+
+    def hold(self, tx: sa.Connection, names: Iterable[bytes]) -> None:
+        """Take, in a transaction of the keys store, the rows that stand for these tags and subjects.
+
+        Two transactions that meet one new person thereby come one after the other, without a lock beside the rows.
+        """
+        self._rows.hold(tx, [bucket_of(name, self._bucket_count) for name in names])
+
+    def still_has(self, tx: sa.Connection, subject: bytes) -> bool:
+        """Say whether a subject has any key, in a transaction of the keys store that holds the subject's row."""
+        self._rows.hold(tx, [bucket_of(subject, self._bucket_count)])
+        query = sa.select(store.key_dek.c.subject).where(store.key_dek.c.subject == subject)
+        return tx.execute(query.limit(1)).first() is not None
+
+    def hour(self) -> int:
+        """Give the present hour since 1970."""
+        return self._rows.hour()
 
     @retried
     def suppress(self, tags: Collection[bytes]) -> None:

@@ -15,10 +15,11 @@ import sqlalchemy as sa
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from upheld.db import Clock, Ids, Insert, Store, retried, rows_among
+from upheld.db import Clock, Ids, Insert, Store, retried
+from upheld.ledger import Body
 from upheld.records import store
 from upheld.records.bucket import Bucket
-from upheld.records.cipher import Binding, DataKey, seal, unseal
+from upheld.records.cipher import Binding, DataKey, seal, seal_many, unseal
 from upheld.records.keybuckets import BUCKETS, KeyBuckets
 from upheld.records.keyrows import KeyRows, bucket_of, dek_aad, meta_aad, unwrap
 from upheld.records.model import CLASS_IDENTITY, RecordsError
@@ -194,17 +195,16 @@ class KeyRing(KeyBuckets):
     def make_many(self, tx: sa.Connection, wanted: Mapping[bytes, Iterable[str]]) -> Made:
         """Make keys of many subjects, who lack them, inside a transaction of the keys store that holds their rows."""
         state = self._rows.state(tx)
-        made: dict[tuple[bytes, str], bytes] = {}
-        rows: list[tuple[bytes, str, bytes, int]] = []
         buckets = self._buckets_in(tx, state, {bucket_of(one, self._bucket_count) for one in wanted})
-        for subject, classes in wanted.items():
-            for name in sorted(classes):
-                raw = made[subject, name] = self._ids.random(32)
-                bucket = buckets[bucket_of(subject, self._bucket_count)]
-                wrapped = seal(bucket.keys, raw, dek_aad(self.tenant, subject, name), self._ids.random)
-                rows.append((subject, name, wrapped, self.hour()))
-        if rows:
-            _PUT_KEYS(tx, rows)
+        lacking = [(subject, name) for subject, classes in wanted.items() for name in sorted(classes)]
+        made = {at: self._ids.random(32) for at in lacking}
+        told = [
+            (buckets[bucket_of(at[0], self._bucket_count)].keys, raw, dek_aad(self.tenant, *at))
+            for at, raw in made.items()
+        ]
+        hour, sealed = self.hour(), seal_many(told, self._ids.random)
+        if lacking:
+            _PUT_KEYS(tx, [(*at, wrapped, hour) for at, wrapped in zip(lacking, sealed, strict=True)])
         return Made(state.epoch, made)
 
     def remember(self, made: Made) -> None:
@@ -217,30 +217,6 @@ class KeyRing(KeyBuckets):
                 self._deks[at] = (now, DataKey(raw))
             while len(self._deks) > CACHE_SIZE:
                 self._deks.popitem(last=False)
-
-    def classes_of(self, tx: sa.Connection, subjects: Iterable[bytes]) -> dict[bytes, set[str]]:
-        """List, by subject, the shred classes whose keys are there, in a transaction of the keys store."""
-        found: dict[bytes, set[str]] = {}
-        for subject, name in rows_among(tx, "SELECT subject, class FROM key_dek WHERE subject", subjects):
-            found.setdefault(subject, set()).add(name)
-        return found
-
-    def hold(self, tx: sa.Connection, names: Iterable[bytes]) -> None:
-        """Take, in a transaction of the keys store, the rows that stand for these tags and subjects.
-
-        Two transactions that meet one new person thereby come one after the other, without a lock beside the rows.
-        """
-        self._rows.hold(tx, [bucket_of(name, self._bucket_count) for name in names])
-
-    def still_has(self, tx: sa.Connection, subject: bytes) -> bool:
-        """Say whether a subject has any key, in a transaction of the keys store that holds the subject's row."""
-        self._rows.hold(tx, [bucket_of(subject, self._bucket_count)])
-        query = sa.select(store.key_dek.c.subject).where(store.key_dek.c.subject == subject)
-        return tx.execute(query.limit(1)).first() is not None
-
-    def hour(self) -> int:
-        """Give the present hour since 1970."""
-        return self._rows.hour()
 
     # sealing
 
@@ -260,28 +236,36 @@ class KeyRing(KeyBuckets):
 
     def warm(self, shred_class: str, subjects: Collection[bytes]) -> dict[bytes, AESGCM]:
         """Give the ciphers of many subjects' records; those not at hand are read together. Raises KeyGoneError."""
+        return {subject: key.record() for subject, key in self._keys(shred_class, subjects).items()}
+
+    def ready(self, shred_class: str, subjects: Collection[bytes]) -> dict[bytes, AESGCM]:
+        """Do as `warm`, making the keys that are missing, committed before this returns."""
+        try:
+            return self.warm(shred_class, subjects)
+        except KeyGoneError:
+            for subject in subjects:
+                self.ensure(subject, [shred_class])
+            return self.warm(shred_class, subjects)
+
+    def _keys(self, shred_class: str, subjects: Collection[bytes]) -> dict[bytes, DataKey]:
         now = self._clock.now().timestamp()
         with self._lock:
             self._drop_if_stale()
-            ciphers: dict[bytes, AESGCM] = {}
+            keys: dict[bytes, DataKey] = {}
             missing = []
             for subject in subjects:
                 held = self._deks.get((subject, shred_class))
                 if held is not None and 0 <= now - held[0] < CACHE_SECONDS:
-                    ciphers[subject] = held[1].record()
+                    keys[subject] = held[1]
                 else:
                     missing.append(subject)
             loaded = self._load_many(missing, shred_class) if len(missing) > 1 else {}
             for subject in missing:
-                key = loaded.get(subject)
-                if key is None:
-                    ciphers[subject] = self._key(subject, shred_class).record()
-                    continue
-                ciphers[subject] = key.record()
+                key = keys[subject] = loaded.get(subject) or self._key(subject, shred_class)
                 self._deks[subject, shred_class] = (now, key)
             while len(self._deks) > CACHE_SIZE:
                 self._deks.popitem(last=False)
-            return ciphers
+            return keys
 
     def _load_many(self, subjects: Sequence[bytes], shred_class: str) -> dict[bytes, DataKey]:
         """Read keys and their bucket keys together; what is not of one epoch is left to be read one by one."""
@@ -322,7 +306,24 @@ class KeyRing(KeyBuckets):
         if key is None:
             raise KeyGoneError
         cipher, salt, nonce = key.body(entry_id)
-        return salt, cipher.encrypt(nonce, body, self._body_aad(entry_id, subject))
+        return salt, cipher.encrypt(nonce, body, self._bodies.of(subject or b"", entry_id))
+
+    def seal_bodies(self, bodies: Sequence[Body]) -> list[tuple[bytes, bytes]]:
+        """Do as `seal_body` for many, with one look at the keys of each shred class."""
+        about: dict[str, set[bytes]] = {}
+        for _, subject, shred_class, _ in bodies:
+            if subject is not None:
+                about.setdefault(shred_class, set()).add(subject)
+        try:
+            keys = {name: self._keys(name, subjects) for name, subjects in about.items()}
+        except KeyGoneError:  # of a class that is new to somebody, or of somebody who is gone
+            return [self.seal_body(*one) for one in bodies]
+        sealed: list[tuple[bytes, bytes]] = []
+        for entry_id, subject, shred_class, body in bodies:
+            key = self._nobody(shred_class) if subject is None else keys[shred_class][subject]
+            cipher, salt, nonce = key.body(entry_id)
+            sealed.append((salt, cipher.encrypt(nonce, body, self._bodies.of(subject or b"", entry_id))))
+        return sealed
 
     def open_body(
         self, entry_id: bytes, subject: bytes | None, shred_class: str, sealed: bytes
@@ -333,7 +334,7 @@ class KeyRing(KeyBuckets):
             return None
         cipher, salt, nonce = key.body(entry_id)
         try:
-            return salt, cipher.decrypt(nonce, sealed, self._body_aad(entry_id, subject))
+            return salt, cipher.decrypt(nonce, sealed, self._bodies.of(subject or b"", entry_id))
         except InvalidTag:
             raise ValueError("the sealed body was changed") from None
 
@@ -342,9 +343,6 @@ class KeyRing(KeyBuckets):
         if key is None:
             key = self._bodies_about_nobody[name] = DataKey(self.meta(name))
         return key
-
-    def _body_aad(self, entry_id: bytes, subject: bytes | None) -> bytes:
-        return self._bodies.of(subject or b"", entry_id)
 
     # destroying
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from upheld.db import UpheldError, b64
 from upheld.ledger.model import IDENTITY_CLASS
@@ -56,6 +56,17 @@ class Record:
     def ref(self) -> str:
         """The id as base64url."""
         return b64(self.id)
+
+
+class Put(NamedTuple):
+    """One record that is to be stored, with what may differ among records of one taking."""
+
+    subject: bytes
+    origin: str
+    fields: Mapping[str, Any]
+    subtype: str = ""
+    relation: bytes | None = None
+    review: str = ""
 
 
 @dataclass(frozen=True, slots=True)

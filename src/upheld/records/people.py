@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from upheld.db import Ids, StoreConflictError, retried, rows_among
+from upheld.db import Ids, Insert, StoreConflictError, retried, rows_among
 from upheld.records import store
 from upheld.records.cipher import derive
 from upheld.records.index import FORM, SHARED, normal_form
 from upheld.records.keyring import KeyRing
 from upheld.records.model import CLASS_IDENTITY, IdentifierSharedError
+
+_PUT_TAGS = Insert(store.key_tag)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,11 +98,11 @@ class People:
         if key is None:
             label = f"index|{self._ring.tenant}|{kind}"
             key = self._kinds[kind] = derive(self._ring.meta("index"), label)
-        return hmac.digest(key, f"{FORM}|{kind}|{normal}".encode(), hashlib.sha256)[:16]
+        return hmac.digest(key, f"{FORM}|{kind}|{normal}".encode(), "sha256")[:16]
 
     def suppression(self, tag: bytes) -> bytes:
         """Give the suppression tag that outlives the index tag, under a key of its own."""
-        return hmac.digest(self._ring.meta("suppression"), tag, hashlib.sha256)[:16]
+        return hmac.digest(self._ring.meta("suppression"), tag, "sha256")[:16]
 
     def suppressed(self, kind: str, value: str, region: str | None = None) -> bool:
         """Say whether an identifier belongs to somebody who was erased and must not come back by import or sync."""
@@ -172,7 +173,7 @@ class People:
         fresh = [self._ids.random(16) for _ in asked]
         tags = [tag for one in asked for tag, _ in one.tags]
         met: list[bytes] = []
-        new_tags: list[dict[str, bytes]] = []
+        new_tags: list[tuple[bytes, bytes]] = []
         wants: dict[bytes, set[str]] = {}
         begun: set[bytes] = set()
         with self._ring.store.write() as tx:
@@ -188,14 +189,14 @@ class People:
                 if found is None:
                     begun.add(new)
                 for tag in index.missing(subject, one.tags):
-                    new_tags.append({"place": index.places[tag], "subject": subject})
+                    new_tags.append((index.places[tag], subject))
                     index.add(tag, subject)
                 wants.setdefault(subject, set()).update(one.classes)
                 met.append(subject)
             lacking = {one: names - there.get(one, set()) for one, names in wants.items()}
             made = self._ring.make_many(tx, lacking)
             if new_tags:
-                tx.execute(sa.insert(store.key_tag), new_tags)
+                _PUT_TAGS(tx, new_tags)
         self._ring.remember(made)
         return met
 
@@ -220,7 +221,7 @@ class People:
             index = _Index(self._ring, tx, [tag for tag, _ in known])
             missing = index.missing(subject, known) if self._ring.still_has(tx, subject) else []
             if missing:
-                tx.execute(sa.insert(store.key_tag), [{"place": index.places[tag], "subject": subject} for tag in missing])
+                _PUT_TAGS(tx, [(index.places[tag], subject) for tag in missing])
 
     @retried
     def touch(self, subjects: Collection[bytes]) -> set[bytes]:

@@ -7,7 +7,6 @@ from collections.abc import Iterable
 from dataclasses import fields
 from typing import Any
 
-from upheld.db import to_ms
 from upheld.records import store
 from upheld.records.model import Erasure, Record
 
@@ -20,13 +19,6 @@ _KEYS = tuple(column.key for column in store.record.c)
 def read_record(row: Iterable[Any]) -> Record:
     """Turn a row that begins with the record's columns into a record."""
     return Record(**dict(zip(_KEYS, row, strict=False)))
-
-
-def stored(record: Record) -> tuple[object, ...]:
-    """Turn a record into the values of its row, in order of the table's columns."""
-    return tuple(
-        to_ms(record.collected_at) if name == "collected_at" else getattr(record, name) for name in _KEYS
-    )
 
 
 def read_erasure(row: store.AnyRow) -> Erasure:

@@ -9,12 +9,13 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from upheld.db import Insert, canonical, crash_point, later, parse_canonical, rows_among
+from upheld.db import Insert, canonical, crash_point, later, parse_canonical, rows_among, to_ms
 from upheld.records import store
 from upheld.records.base import RECORDS
-from upheld.records.cipher import BrokenSealError, DataKey, bound, unseal
+from upheld.records.cipher import Binding, BrokenSealError, DataKey, bound, seal_many, unseal
 from upheld.records.circumstances import Circumstances
 from upheld.records.model import (
+    Put,
     Record,
     RecordChangedError,
     RecordUnknownError,
@@ -23,7 +24,7 @@ from upheld.records.model import (
 )
 from upheld.records.people import Wanted
 from upheld.records.replay import Replaying
-from upheld.records.rows import read_record, stored
+from upheld.records.rows import read_record
 
 _PUT_RECORD = Insert(store.record)
 _LIVE = store.subject.c.state == "live"
@@ -108,28 +109,55 @@ class Vault(Circumstances, Replaying):
         Values are strings, integers, booleans, lists or objects of them. `starts` names the retention clocks
         this taking restarts (`last_contact`). Raises SubjectErasingError or SubjectErasedError.
         """
-        self.ensure_subject(tx, subject)
-        self._ring.ensure(subject, [shred_class])
-        at = collected_at or self._clock.now()
-        bare = Record(
-            id=self._ids.uuid7(),
-            subject=subject,
+        (record,) = self.put_records(
+            tx,
+            [Put(subject, origin, fields, subtype, relation, review)],
             situation=situation,
             policy_version=policy_version,
-            origin=origin,
             shred_class=shred_class,
-            collected_at=at,
+            collected_at=collected_at,
             channel=channel,
-            subtype=subtype,
-            relation=relation,
             receipt_id=receipt_id,
-            review=review,
+            starts=starts,
         )
-        record = replace(bare, sealed=self._sealed(bare, fields))
-        later(tx, _PUT_RECORD, stored(record))
-        for word in starts:
-            self._mark(tx, subject, word, at, relation)
-        return record.id
+        return record
+
+    def put_records(
+        self,
+        tx: sa.Connection,
+        puts: Sequence[Put],
+        *,
+        situation: str,
+        policy_version: str,
+        shred_class: str,
+        collected_at: datetime | None = None,
+        channel: str = "",
+        receipt_id: str = "",
+        starts: Collection[str] = (),
+    ) -> list[bytes]:
+        """Do as `put_record` for many records of one situation; gives their ids in the same order."""
+        subjects = dict.fromkeys(one.subject for one in puts)
+        for subject in subjects:
+            self.ensure_subject(tx, subject)
+        ciphers = self._ring.ready(shred_class, subjects)
+        at = collected_at or self._clock.now()
+        binding, time = Binding(self._ring.tenant, "record", situation, policy_version), to_ms(at)
+        ids = self._ids.uuid7s(len(puts))
+        told = [
+            (ciphers[one.subject], canonical(one.fields), binding.of(one.subject, record))
+            for record, one in zip(ids, puts, strict=True)
+        ]
+        for record, one, sealed in zip(ids, puts, seal_many(told, self._ids.random), strict=True):
+            subject, origin, _, subtype, relation, review = one
+            row = (
+                subject, record, situation, policy_version, origin, shred_class, time, channel, subtype, relation,
+                receipt_id, review, sealed,
+            )  # fmt: skip
+            later(tx, _PUT_RECORD, row)
+        for subject, relation in dict.fromkeys((one.subject, one.relation) for one in puts):
+            for word in starts:
+                self._mark(tx, subject, word, at, relation)
+        return ids
 
     def record(self, tx: sa.Connection, record_id: bytes) -> Record:
         """Give a record of a live subject by id; raises RecordUnknownError."""
