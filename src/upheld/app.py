@@ -39,6 +39,7 @@ from upheld.records.cipher import derive
 from upheld.retention import actions as retention
 from upheld.retention import web as retention_web
 from upheld.rights import actions as rights
+from upheld.rights import safeguards as rights_safeguards
 from upheld.rights import web as rights_web
 from upheld.security import web as security_web
 from upheld.security.guard import KeyGuard
@@ -142,6 +143,7 @@ def create_app(settings: Settings, house: House | None = None) -> Litestar:
         *transfers_web.routes(home),
         *retention_web.routes(home),
         *rights_web.routes(home, pages),
+        *rights_safeguards.routes(home, pages),
         *_decide(home),
         *app_ledger.routes(home),
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from upheld.app_witness import witness_app
 from upheld.cli import cli
 from upheld.ledger.note import Checkpoint, Signer, sign_checkpoint
 from upheld.ledger.tree import EMPTY_ROOT
-from upheld.ledger.witness import Cosigner, Witness, asked, cosigned_at
+from upheld.ledger.witness import Cosigner, Witness, asked, cosigned_at, last_cosigned
 
 COSIGNER = Cosigner("auditor.example/witness", bytes(range(32, 64)))
 
@@ -126,7 +127,8 @@ def test_the_command_asks_and_checks_the_answer(serve: Serve, tmp_path: Path) ->
         assert done.exit_code == 0, done.output
         note = done.stdout
         assert open_note(note, [key]).origin == key.partition("+")[0]
-        assert cosigned_at(note, note.splitlines()[-1], vkey) > 0
+        at = cosigned_at(note, note.splitlines()[-1], vkey)
+        assert last_cosigned(data) == datetime.fromtimestamp(at, UTC)
         house = open_house(data)
         with house.store.write() as tx:
             house.ledger.append(tx, "schema.migrated", clause="security.technical", policy_version="1", actor="svc:keeping", body={})

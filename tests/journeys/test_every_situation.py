@@ -41,7 +41,7 @@ class CompanySite(Site):
     """The house with the small company page that carries the banner."""
 
     def _settings(self) -> Settings:
-        return Settings(self.folder or Path(), self.clock, sample=True)
+        return Settings(self.folder or Path(), self.clock, sample=True, schedule=False)
 
 
 @pytest.fixture(scope="module")

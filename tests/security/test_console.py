@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -87,15 +86,3 @@ def test_a_session_ends_after_twelve_hours(desk: Desk) -> None:
     sign_in(desk, "SATO")
     desk.site.clock.advance(timedelta(hours=12, seconds=1))
     assert desk.site.http.get("/console").status_code == 401
-
-
-@pytest.mark.browser
-def test_the_console_is_accessible(desk: Desk, page: Any, check_page: Any) -> None:
-    """Sign-in and console have no accessibility finding, in both languages."""
-    secret = staff.make_link(desk.site.house, 1)
-    check_page(page, f"{desk.site.url}/console/sign-in/{secret}", 360)
-    page.get_by_role("button").last.click()
-    page.wait_for_url("**/console")
-    for lang in ("en", "ja"):
-        for width in (360, 1280):
-            check_page(page, f"{desk.site.url}/console?lang={lang}", width)

@@ -130,16 +130,3 @@ def test_the_desk_is_closed_to_strangers_and_to_accounts_without_a_role(desk: De
     site.http.post("/console/sign-in", data={"secret": secret})
     assert site.http.get("/console/collect/card").status_code == 403
     site.http.cookies.clear()
-
-
-@pytest.mark.browser
-@pytest.mark.parametrize("lang", ["en", "ja"])
-@pytest.mark.parametrize("width", [360, 1280])
-def test_the_desk_is_accessible(sato: Site, browser: Any, check_page: Any, lang: str, width: int) -> None:
-    """List and screen pass what every page must pass."""
-    context = browser.new_context(locale="ja-JP")
-    context.add_cookies([{"name": "upheld_staff", "value": sato.http.cookies["upheld_staff"], "url": f"{sato.url}/console"}])
-    tab = context.new_page()
-    for path in ("/console/collect", "/console/collect/card", "/console/collect/interview"):
-        check_page(tab, f"{sato.url}{path}?lang={lang}", width)
-    context.close()

@@ -70,8 +70,8 @@ def serve(home: Path, name: str, logs: tuple[str, ...], port: int) -> None:
 @click.option("--key", "vkey", required=True, help="The key of the witness.")
 @data_option
 def ask(url: str, vkey: str, data: Path) -> None:
-    """Have the newest checkpoint cosigned by the witness at URL, and print it with the cosignature below."""
-    from upheld.ledger.witness import asked, cosigned_at
+    """Have the newest checkpoint cosigned by the witness at URL, print it with the cosignature, and keep both in the data folder."""
+    from upheld.ledger.witness import asked, cosigned_at, keep_cosigned
 
     with house(data) as opened:
         opened.settle()
@@ -87,7 +87,8 @@ def ask(url: str, vkey: str, data: Path) -> None:
     if status != 200:
         raise click.ClickException(f"the witness refused with {status}: {told.strip()}")
     try:
-        cosigned_at(signed.note, told.splitlines()[0], vkey)
+        line = told.splitlines()[0]
+        keep_cosigned(data, signed.note, line, cosigned_at(signed.note, line, vkey))
     except (ValueError, IndexError):
         raise click.ClickException("the answer is no cosignature of this witness") from None
     click.echo(signed.note + told, nl=False)

@@ -12,6 +12,7 @@ import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,9 @@ COSIGNATURE = b"\x04"
 """The key type of a cosignature, first byte of the public key in a note's key line."""
 
 MOST_HASHES = 63
+COSIGNED = "cosigned.json"
+"""The file of a data folder that keeps what a witness signed last."""
+
 _DASH = "\u2014 "
 
 
@@ -78,6 +82,20 @@ def cosigned_at(note: str, line: str, vkey: str) -> int:
     except InvalidSignature:
         raise ValueError("the cosignature does not match") from None
     return at
+
+
+def keep_cosigned(folder: Path, note: str, line: str, at: int) -> None:
+    """Keep in a data folder the newest checkpoint that a witness cosigned, with its signature; `at` as `cosigned_at` gives it."""
+    write_whole(folder / COSIGNED, json.dumps({"at": at, "note": note, "line": line}))
+
+
+def last_cosigned(folder: Path) -> datetime | None:
+    """Give when a witness last cosigned the log of a data folder, UTC; None where none ever did."""
+    try:
+        at = json.loads((folder / COSIGNED).read_text("utf-8"))["at"]
+    except (FileNotFoundError, ValueError, KeyError, TypeError):
+        return None
+    return datetime.fromtimestamp(at, UTC)
 
 
 def _message(text: str, at: int) -> bytes:

@@ -108,7 +108,7 @@ def _page(house: House, pages: Pages) -> Any:
             "rights/rights.html",
             frame=frame,
             tiles=_tiles(house, policy, residence) if residence else [],
-            entry=_residences(house, lang, residence),
+            entry=residences(house, lang, residence),
             mail=mailbox(policy.contact.mailbox),
         )
 
@@ -130,7 +130,8 @@ def _tiles(house: House, policy: CompiledPolicy, residence: str) -> list[dict[st
     return tiles
 
 
-def _residences(house: House, lang: str, picked: str) -> Entry:
+def residences(house: House, lang: str, picked: str) -> Entry:
+    """Give the entry that asks where a person lives."""
     said = words(lang)
     countries = [Option(code, country_name(code, lang)) for code in house.law.countries]
     options = (*sorted(countries, key=lambda one: one.label), Option(OTHER, said["form"]["other_country"]))

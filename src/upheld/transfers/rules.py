@@ -178,17 +178,37 @@ def _mechanisms(
         return Frozen()
     area = AREAS.get(regime, regime)
     home = origin if area_contains(area, origin, law) else area
-    seen = _certified(_evidence(policy, service).get("dpf", {}))
     found: dict[str, str] = {}
     for country in service.countries:
-        carried = adequate(home, country, on, dpf=seen, human_resources=hiring)
-        if carried is None:
-            outcome = _agreed(policy, law, service, regime, on)
-            if isinstance(outcome, Stop):
-                return Stop(outcome.code, outcome.clause, country=country)
-            carried = outcome
-        found[country] = carried
+        means = carried(policy, law, service, regime, country, on, home=home, hiring=hiring)
+        if isinstance(means, Stop):
+            return means
+        found[country] = means
     return Frozen(found)
+
+
+def carried(
+    policy: CompiledPolicy,
+    law: Law,
+    service: Service,
+    regime: str,
+    country: str,
+    on: date,
+    *,
+    home: str = "",
+    hiring: bool = False,
+) -> str | Stop:
+    """Give what carries a regime's data to one country: a decision on it, else the contract with the recipient.
+
+    `home` is where the data start, without it the whole area of the regime; `hiring` is set for data of applicants.
+    Clause: transfers (GDPR 45, 46, UK GDPR 45A, 46)
+    """
+    seen = _certified(_evidence(policy, service).get("dpf", {}))
+    found = adequate(home or AREAS.get(regime, regime), country, on, dpf=seen, human_resources=hiring)
+    if found is not None:
+        return found
+    outcome = _agreed(policy, law, service, regime, on)
+    return Stop(outcome.code, outcome.clause, country=country) if isinstance(outcome, Stop) else outcome
 
 
 def _certified(dpf: Mapping[str, Any]) -> DpfEvidence | None:

@@ -15,22 +15,6 @@ def site(published, serve) -> str:
     return serve(published.app)
 
 
-@pytest.mark.parametrize("path", ["/privacy/en", "/privacy/ja"])
-@pytest.mark.parametrize("width", [320, 360, 1280])
-def test_the_policy_is_accessible_at_every_width(site, page, check_page, path, width) -> None:
-    """No axe finding, no message of the content policy, no sideways scroll."""
-    check_page(page, f"{site}{path}", width)
-
-
-@pytest.mark.parametrize(
-    "path",
-    ["/privacy/en/summary", "/privacy/ja/situations/contact", "/privacy/ja/services", "/privacy/en/v/1"],
-)
-def test_the_smaller_pages_are_accessible(site, page, check_page, path) -> None:
-    """First layer, one situation, one section and an archived version pass the same."""
-    check_page(page, f"{site}{path}", 360)
-
-
 def test_the_hospitals_page_is_accessible(blank, folders, serve, page, check_page) -> None:
     """A German policy with recipients and sensitive data passes as well."""
     blank.publish(folders["klinikum"])
