@@ -10,6 +10,7 @@ from upheld.basis.actions import expire_ended
 from upheld.db import StoreBusyError, UpheldError
 from upheld.notice import House
 from upheld.retention import sweep
+from upheld.services import links
 from upheld.workflows import Job, Schedule
 from upheld.workflows.model import Done
 
@@ -24,12 +25,15 @@ DEEP_NIGHT = time(2, 30)
 def schedule_of(house: House) -> Schedule:
     """Give the schedule of a house: consents that ended, data whose period is over, keys that nothing belongs to.
 
+    With `watch_links` in `serving.toml` also the links to the operators' own texts.
+
     Clause: retention.ceiling (APPI 22; GDPR 5(1)(e))
     """
     jobs = (
         Job("consents", lambda: {"expired": expire_ended(house)}),
         Job("retention", lambda: _sweep(house)),
         Job("keys", lambda: {"destroyed": house.vault.orphan_sweep()}, at=DEEP_NIGHT, days=7),
+        *([Job("links", lambda: links.counts(links.check(house)), at=DEEP_NIGHT)] if house.serving.watch_links else ()),
     )
     holder = house.ids.random(8).hex()
     return Schedule(house.store, house.clock, jobs, zone=lambda: house.in_force().policy.timezone, holder=holder)

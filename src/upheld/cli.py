@@ -33,6 +33,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "mail": ("cli_rooms:mail", "Write to the people who may be met for a purpose."),
     "plan": ("cli_rooms:plan", "Show what would be erased or changed, and keep it as a plan."),
     "apply": ("cli_rooms:apply", "Carry out a plan, exactly as it was shown."),
+    "links": ("cli_rooms:links", "Watch the links to the operators' own texts: check."),
     "schedule": ("cli_rooms:schedule", "Show what is done by itself every day, and do it now."),
     "cookies": ("cli_scan:cookies", "Compare a live site with the list of tags."),
     "relation": ("cli_rooms:relation", "Tell that a contract, an account or an application ended."),

@@ -21,6 +21,7 @@ _PARTS = {
     "apply": "keeping",
     "relation": "keeping",
     "schedule": "scheduling",
+    "links": "linking",
     "request": "asking",
     "consent": "bases",
     "basis": "bases",

@@ -25,7 +25,7 @@ class ServingError(UpheldError):
 
     code = "serving_unreadable"
     clause = "notice.channels"
-    next_step = 'Write sites = ["https://www.example.com"], area_header, acts_per_minute, [mail] smtp, from, base_url; each may be left out.'
+    next_step = 'Write sites = ["https://www.example.com"], area_header, acts_per_minute, watch_links, [mail] smtp, from, base_url; each may be left out.'
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,13 +43,15 @@ class Serving:
 
     `sites` are origins of the company's own websites: they may embed forms and call the JSON contract from their
     pages. `area_header` is the header in which the site's own edge writes a visitor's country. `acts_per_minute` is
-    how many forms one address may send in a minute (0: any number). `mail` is None where none is sent.
+    how many forms one address may send in a minute (0: any number). `watch_links` lets the server fetch the policy's
+    links to others each night. `mail` is None where none is sent.
     """
 
     sites: tuple[str, ...] = ()
     area_header: str | None = None
     acts_per_minute: int = 60
     mail: MailSettings | None = None
+    watch_links: bool = False
 
     def is_own(self, origin: str | None) -> bool:
         """Say whether an `Origin` header names one of the company's own sites."""
@@ -66,11 +68,12 @@ def serving_of(folder: Path) -> Serving:
         sites = tuple(_origin(one) for one in told.pop("sites", []))
         header, most = told.pop("area_header", None), told.pop("acts_per_minute", 60)
         mail = _mail(told.pop("mail")) if "mail" in told else None
+        watching = told.pop("watch_links", False)
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, ValueError, TypeError):
         raise ServingError from None
-    if told or not isinstance(header, str | None) or not isinstance(most, int) or most < 0:
+    if told or not isinstance(header, str | None) or not isinstance(most, int) or most < 0 or not isinstance(watching, bool):
         raise ServingError
-    return Serving(sites, header, most, mail)
+    return Serving(sites, header, most, mail, watching)
 
 
 def _mail(told: Any) -> MailSettings:
