@@ -18,6 +18,7 @@ from benchmarks.gdpr.records import METADATA, Record
 from upheld.db import Hot
 from upheld.ledger import NewEntry
 from upheld.ledger.grouped import Grouped
+from upheld.ledger.leaves import last
 from upheld.ledger.store import BODY_VALUES, ENTRY_VALUES, SealedEntry, put_sealed
 from upheld.records import Holdings
 from upheld.records.cipher import Binding
@@ -52,7 +53,6 @@ _META = ", ".join(f"r.{name}" for name in ("key", *METADATA))
 _READ = {by: f"SELECT r.key, r.usr, r.data FROM gdpr_record r WHERE r.{by} = ?{_OPEN}" for by in ("key", "pur", "usr")}
 _READ_META = {by: f"SELECT {_META} FROM gdpr_record r WHERE r.{by} = ?{_OPEN}" for by in ("key", "usr")}
 _THERE = "SELECT count(*) FROM gdpr_record WHERE key = ?"
-_LINES = "SELECT id, n, kind, clause, version, actor, b FROM ledger_entry ORDER BY id DESC LIMIT ?"
 _WHOSE = f"SELECT r.usr FROM gdpr_record r WHERE r.key = ?{_OPEN}"
 _LIVE = "SELECT 1 FROM subject s WHERE s.id = ? AND s.state = 'live'"
 _INSERT = "INSERT INTO gdpr_record (key, pur, ttl, usr, obj, dec, acl, shr, src, cat, data)"
@@ -151,7 +151,7 @@ class Ours:
 
     def _logs(self, one: Operation) -> list[tuple[Any, ...]]:
         self._pass("audit", "meta")
-        rows = self._hot.rows(_LINES, (one.lines,))
+        rows = last(self._hot, one.lines)
         self._tell("access.bulk", {"purpose": "audit", "lines": one.lines}, None)
         return rows
 
@@ -202,7 +202,7 @@ class Ours:
 
     def _one(self, name: str, row: Sequence[Any], subject: bytes, told: SealedEntry) -> int:
         if self._postgres:
-            sides = (*told[:6], told[0], *told[6:])
+            sides = (*told[:2], told[0], *told[2:])
             return int(self._hot.rows(_ONE[name], (subject, *row, *sides))[0][0])
         with self._hot.writing():
             if not self._hot.rows(_LIVE, (subject,)):

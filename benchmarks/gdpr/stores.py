@@ -201,7 +201,7 @@ class OurStores:
 
     def sizes(self) -> dict[str, int]:
         """Give the bytes of records with their indices, of the ledger, and of the keys store."""
-        told = ("ledger_entry", "ledger_body", "ledger_tile")
+        told = ("ledger_pending", "ledger_bundle", "ledger_body", "ledger_tile")
         keys = ("key_dek", "key_tag", "key_bucket")
         if self.engine.name == "SQLite":
             data, other = self._folder / "data" / "data.db", self._folder / "keys" / "keys.db"

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from upheld.basis import store as basis
 from upheld.db import b64, data_metadata, unb64
-from upheld.ledger import Entry, LedgerFinding
+from upheld.ledger import Entry, LedgerFinding, leaves
 from upheld.ledger import store as ledger
 from upheld.notice import House
 from upheld.records import store as records
@@ -89,8 +89,7 @@ def _stands(entry: Entry) -> tuple[str, ...]:
 def _without_entry(tx: sa.Connection) -> Iterator[LedgerFinding]:
     """Find statements and standings whose entry does not exist."""
     for name, column in (("statement", basis.consent_table.c.entry), ("standing", records.standing.c.entry_id)):
-        held = sa.select(ledger.entry.c.id).where(ledger.entry.c.id == column).exists()
-        loose = tx.execute(sa.select(sa.func.count()).select_from(column.table).where(~held)).scalar_one()
+        loose = leaves.missing(tx, tx.execute(sa.select(column).order_by(column)).scalars())
         if loose:
             yield LedgerFinding(_size(tx), f"{name}_without_entry", f"{loose} rows name an entry that does not exist")
 

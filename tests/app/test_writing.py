@@ -125,10 +125,11 @@ def test_a_members_read_is_in_the_ledger_before_it_leaves_and_a_programs_soon_af
 
 def kept(site: Site, entry: str) -> bool:
     """Say whether an entry stands in the store, with or without a position."""
-    from upheld.db import rows, unb64
+    from upheld.db import unb64
+    from upheld.ledger import leaves
 
     with site.house.store.read() as tx:
-        return bool(rows(tx, "SELECT id FROM ledger_entry WHERE id = ?", (unb64(entry),)))
+        return leaves.one(tx, unb64(entry)) is not None
 
 
 def test_while_the_writer_is_dead_programs_read_nothing(site: Site) -> None:

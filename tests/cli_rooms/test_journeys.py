@@ -197,6 +197,7 @@ def test_m98_register_and_ledger_show_it_all(desk: Desk, tmp_path: Path) -> None
     from click.testing import CliRunner
 
     from upheld.cli import cli
+    from upheld.ledger.rules import pack, unpack
 
     rows = CliRunner().invoke(cli, ["export", "register", "--policy", str(REFERENCE), "--format", "json"])
     assert rows.exit_code == 0, rows.output
@@ -204,8 +205,10 @@ def test_m98_register_and_ledger_show_it_all(desk: Desk, tmp_path: Path) -> None
     desk.run("ledger", "checkpoint")
     desk.run("ledger", "verify")
     hot = Store(assembly.places_of(desk.data).data).hot()
-    ((entry, b),) = hot.rows("SELECT id, b FROM ledger_entry WHERE n = 3")
-    hot.rows("UPDATE ledger_entry SET b = ? WHERE id = ?", (bytes([b[0] ^ 1]) + b[1:], entry))
+    ((packed,),) = hot.rows("SELECT leaves FROM ledger_bundle")
+    leaves = unpack(packed)
+    leaves[3] = leaves[3][:-3] + bytes([leaves[3][-3] ^ 1]) + leaves[3][-2:]
+    hot.rows("UPDATE ledger_bundle SET leaves = ?", (pack(leaves),))
     hot.close()
     found = desk.json("ledger", "verify", code=1)
     assert found["findings"][0]["position"] == 3

@@ -209,7 +209,7 @@ def test_without_a_purpose_a_login_sees_nobody(tmp_path):
         assert site.house.ledger.verify() == []
         assert site.house.store.warnings() == []
         places = places_of(site.folder)
-        for url, table in ((places.data, "record"), (places.data, "ledger_entry"), (places.keys, "key_dek")):
+        for url, table in ((places.data, "record"), (places.data, "ledger_body"), (places.keys, "key_dek")):
             with psycopg.connect(url, autocommit=True) as thief:
                 assert thief.execute(f"SELECT count(*) FROM {table}").fetchone() == (0,)
                 assert thief.execute(f"DELETE FROM {table}").rowcount == 0

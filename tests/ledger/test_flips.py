@@ -15,12 +15,11 @@ from upheld.ledger import Signer
 from upheld.ledger.audit import verify
 
 COLUMNS = {
-    "ledger_entry": ("id", "n", "kind", "clause", "version", "actor", "b"),
+    "ledger_bundle": ("number", "lowest", "highest", "leaves"),
     "ledger_body": ("entry", "subject", "class", "sealed"),
     "ledger_tile": ("level", "number", "hashes"),
     "ledger_head": ("id", "origin", "epoch", "size", "root"),
     "ledger_checkpoint": ("origin", "size", "root", "note"),
-    "ledger_word": ("id", "text"),
 }
 """All columns but `ledger_checkpoint.signed_at`, which only tells the console when a signature was made."""
 
@@ -29,7 +28,7 @@ PLACES = [(table, column) for table, columns in COLUMNS.items() for column in co
 
 @pytest.fixture
 def full(desk):
-    """A ledger of 300 entries: two tiles of leaves and one above, three checkpoints, every word in use."""
+    """A ledger of 300 entries: two bundles, two tiles of leaves and one above, three checkpoints."""
     for number in range(300):
         subject = None if number % 7 == 0 else bytes([number % 5]) * 16
         desk.append(subject=subject, kind="collect.refused", body={"n": number}, actor=f"staff:{number % 5}")

@@ -11,7 +11,7 @@ from upheld.ledger import KeptCheckpoint, Ledger, Signer, SigningStoppedError, o
 from upheld.ledger.note import note_key, read_note
 from upheld.ledger.rules import next_origin, origin_parts
 
-TABLES = ("ledger_entry", "ledger_body", "ledger_tile", "ledger_head", "ledger_checkpoint")
+TABLES = ("ledger_pending", "ledger_bundle", "ledger_body", "ledger_tile", "ledger_head", "ledger_checkpoint")
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import threading
 import pytest
 
 from upheld.db import StoreBusyError, UpheldError
-from upheld.ledger import NewEntry, store
+from upheld.ledger import NewEntry, leaves
 from upheld.ledger.grouped import Grouped
 from upheld.ledger.memory import KeysInMemory
 
@@ -34,7 +34,7 @@ def test_what_many_threads_tell_is_one_entry_each_after_a_flush(desk):
     grouped.close()
     assert desk.ledger.verify() == []
     with desk.store.read() as tx:
-        assert len(store.of_subject(tx, b"s" * 16)) == 400
+        assert len(leaves.of_subject(tx, b"s" * 16)) == 400
 
 
 def test_closing_writes_what_waits(desk):

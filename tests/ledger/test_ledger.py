@@ -226,11 +226,11 @@ def test_every_kind_has_its_own_number_and_name():
     assert not KINDS["policy.published"].about_person
 
 
-def test_the_word_table_holds_no_body(desk):
+def test_the_store_holds_no_body_in_clear(desk):
     """Nothing of a body stands in the store in clear."""
     desk.append(body={"reason": "Geheimnis-4711"})
     with desk.store.read() as tx:
-        for table in ("ledger_word", "ledger_entry", "ledger_body"):
+        for table in ("ledger_pending", "ledger_body"):
             for row in tx.execute(sa.text(f"SELECT * FROM {table}")):
                 assert b"4711" not in b"".join(part for part in row if isinstance(part, bytes))
 

@@ -49,7 +49,7 @@ def grown(hashes, steps=None):
     """A tile tree grown in steps of the given lengths."""
     tiles, size = {}, 0
     for step in steps or [len(hashes)]:
-        tiles.update(grow_tiles(size, hashes[size : size + step], lambda *at: tiles.get(at, b"")))
+        tiles.update(grow_tiles(size, b"".join(hashes[size : size + step]), lambda *at: tiles.get(at, b"")))
         size += step
     return TileTree(lambda *at: tiles.get(at, b""), size)
 
@@ -170,4 +170,4 @@ def test_a_short_tile_is_noticed():
     with pytest.raises(LookupError):
         TileTree(lambda *at: tiles.get(at, b""), 12).root()
     with pytest.raises(LookupError):
-        grow_tiles(12, numbered(1), lambda *at: tiles.get(at, b""))
+        grow_tiles(12, b"".join(numbered(1)), lambda *at: tiles.get(at, b""))

@@ -11,7 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from upheld.db import Clock, Ids, Store, b64, canonical, crash_point, later, retried, uuid7_time
-from upheld.ledger import store
+from upheld.ledger import leaves, store
 from upheld.ledger.kept import KeptCheckpoint
 from upheld.ledger.model import (
     IDENTITY_CLASS,
@@ -26,10 +26,9 @@ from upheld.ledger.model import (
 )
 from upheld.ledger.note import Checkpoint, Signer, sign_checkpoint
 from upheld.ledger.reading import Reading, newest_checkpoint
-from upheld.ledger.rules import check_words, commitment, next_origin
-from upheld.ledger.tree import EMPTY_ROOT, TileTree, grow_tiles, leaf_hash
-from upheld.ledger.vocabulary import Kind, kind_of
-from upheld.ledger.words import Words
+from upheld.ledger.rules import check_words, commitment, leaf_bytes, next_origin
+from upheld.ledger.tree import EMPTY_ROOT, TileTree, grow_tiles, leaf_hashes
+from upheld.ledger.vocabulary import kind_of
 
 Projector = Callable[[sa.Connection, Event], None]
 BATCH = 4096
@@ -55,7 +54,6 @@ class Ledger(Reading):
         self._clock = clock
         self._ids = ids
         self._projectors: dict[str, list[Projector]] = defaultdict(list)
-        self._words = Words(data)
         self._integrating = threading.Lock()
         self._checked = False
         with data.write() as tx:
@@ -66,7 +64,6 @@ class Ledger(Reading):
                 values = {"id": 1, "origin": signer.origin, "epoch": 1, "size": 0, "root": EMPTY_ROOT}
                 tx.execute(sa.insert(store.head).values(values))
         with data.read() as tx:
-            self._words.learn(tx)
             self._epoch: int = tx.execute(sa.select(store.head.c.epoch)).scalar_one()
 
     # writing
@@ -98,8 +95,9 @@ class Ledger(Reading):
         """
         if not entries:
             return []
-        kinds = [_checked(one) for one in entries]
-        sealed = self._sealed(kinds, entries, self._words.numbers(tx, _spoken(entries)))
+        for one in entries:
+            _check(one)
+        sealed = self._sealed(entries)
         for row in sealed:
             later(tx, store.put_all, row)
         for row, one in zip(sealed, entries, strict=True):
@@ -107,9 +105,8 @@ class Ledger(Reading):
                 projector(tx, Event(EntryId(row[0]), one.kind, one.clause, one.policy_version, one.actor, one.subject, _body(one)))
         return [EntryId(row[0]) for row in sealed]
 
-    def _sealed(
-        self, kinds: Sequence[Kind], entries: Sequence[NewEntry], numbers: Mapping[str, int]
-    ) -> list[store.SealedEntry]:
+    def _sealed(self, entries: Sequence[NewEntry]) -> list[store.SealedEntry]:
+        """Make leaves and sealed bodies."""
         new = iter(self._ids.uuid7s(len(entries)))
         bodies = [
             (
@@ -122,29 +119,23 @@ class Ledger(Reading):
         ]
         rows: list[store.SealedEntry] = []
         seals = self._sealer.seal_bodies(bodies)
-        for kind, one, (entry_id, subject, shred_class, plain), (salt, sealed) in zip(kinds, entries, bodies, seals, strict=True):
-            spelled = numbers[one.clause], numbers[one.policy_version], numbers[one.actor]
-            rows.append((entry_id, kind.number, *spelled, commitment(salt, plain), subject, shred_class, sealed))
+        for one, (entry_id, subject, shred_class, plain), (salt, sealed) in zip(entries, bodies, seals, strict=True):
+            b = commitment(salt, plain)
+            leaf = leaf_bytes(entry_id, one.kind, one.clause, one.policy_version, one.actor, b)
+            rows.append((entry_id, leaf, subject, shred_class, sealed))
         return rows
 
     def seal(self, entries: Sequence[NewEntry]) -> list[store.SealedEntry]:
         """Seal entries before the transaction of a hot path, which then writes them with `put_sealed`.
 
-        Their words are known and durable when this returns. Raises ValueError as `append_many` does, and for a kind
-        that a projector listens to: a hot path has no transaction that it could be told in.
+        Raises ValueError as `append_many` does, and for a kind that a projector listens to: a hot path has no
+        transaction that it could be told in.
         """
-        kinds = [_checked(one) for one in entries]
-        if any(self._projectors.get(kind.name) for kind in kinds):
+        for one in entries:
+            _check(one)
+        if any(one.kind in self._projectors for one in entries):
             raise ValueError("a kind with a projector is appended inside a transaction")
-        spoken = _spoken(entries)
-        numbers = self._words.known(spoken)
-        if numbers is None:
-            with self._store.write() as tx:
-                self._words.numbers(tx, spoken)
-            with self._store.read() as after:
-                self._words.learn(after)
-                numbers = self._words.numbers(after, spoken)
-        return self._sealed(kinds, entries, numbers)
+        return self._sealed(entries)
 
     def subscribe(self, kind: str, projector: Projector) -> None:
         """Run `projector(tx, event)` inside the transaction of every later entry of this kind."""
@@ -171,7 +162,6 @@ class Ledger(Reading):
         with self._integrating:
             while True:
                 with self._store.write() as tx:
-                    self._words.learn(tx)
                     self._check(tx)
                     count = self._place(tx)
                 crash_point("ledger.integrate")
@@ -184,7 +174,7 @@ class Ledger(Reading):
     def _place(self, tx: sa.Connection) -> int:
         # The head first: entries read after it and swapped against it cannot have been placed in between.
         head = self._locked_head(tx)
-        return self._grow(tx, head, store.pending(tx, BATCH))
+        return self._grow(tx, head, leaves.waiting(tx, BATCH))
 
     def _locked_head(self, tx: sa.Connection) -> store.AnyRow:
         head: store.AnyRow = tx.execute(sa.select(store.head).with_for_update()).one()
@@ -193,21 +183,21 @@ class Ledger(Reading):
             raise SigningStoppedError
         return head
 
-    def _grow(self, tx: sa.Connection, head: store.AnyRow, rows: Sequence[store.AnyRow]) -> int:
-        """Place stored rows behind the head and swap it; raises HeadMovedError when somebody else did."""
-        if not rows:
+    def _grow(self, tx: sa.Connection, head: store.AnyRow, found: Sequence[tuple[bytes, bytes]]) -> int:
+        """Place entries (id, leaf) behind the head and swap it; raises HeadMovedError when somebody else did."""
+        if not found:
             return 0
-        hashes = [leaf_hash(store.leaf_of_row(row)) for row in rows]
-        store.place(tx, [row.id for row in rows], head.size)
+        size = head.size + len(found)
         try:
-            store.put_tiles(tx, grow_tiles(head.size, hashes, store.tiles(tx)))
-            size = head.size + len(rows)
+            store.put_bundles(tx, leaves.grow_bundles(tx, head.size, found))
+            grown = grow_tiles(head.size, leaf_hashes(leaf for _, leaf in found), store.tiles(tx))
+            store.put_tiles(tx, grown)
             root = TileTree(store.tiles(tx), size).root()
         except LookupError:
             raise SigningStoppedError from None
-        if not store.move_head(tx, head, size, root):
+        if store.unqueue(tx, [one for one, _ in found]) != len(found) or not store.move_head(tx, head, size, root):
             raise HeadMovedError
-        return len(rows)
+        return len(found)
 
     def _check(self, tx: sa.Connection) -> None:
         """Compare tiles, head and newest checkpoint once after opening."""
@@ -246,7 +236,6 @@ class Ledger(Reading):
         with self._integrating:
             known = self._kept.newest(self._signer) if self._kept else None
             with self._store.write() as tx:
-                self._words.learn(tx)
                 head = self._locked_head(tx)
                 known = known or newest_checkpoint(tx, head.origin)
                 origin = next_origin(head.origin, *([known.origin] if known else []))
@@ -255,7 +244,7 @@ class Ledger(Reading):
                     body |= {"known": known.note}
                 told = NewEntry("ledger.restored", clause, policy_version, actor, body)
                 (entry_id,) = self.append_many(tx, [told])
-                self._grow(tx, head, store.by_id(tx, entry_id))
+                self._grow(tx, head, [(entry_id, leaf) for _, leaf in leaves.find(tx, [entry_id]).values()])
                 store.begin_origin(tx, origin, head.epoch + 1)
             self._signer = replace(self._signer, origin=origin)
             self._epoch, self._stopped, self._checked = head.epoch + 1, None, True
@@ -270,7 +259,7 @@ class Ledger(Reading):
         """
         with self._store.write() as tx:
             head = self._locked_head(tx)
-            last = store.newest_of(tx, kind_of("ledger.heartbeat"))
+            last = leaves.newest_of(tx, kind_of("ledger.heartbeat"))
             if last is not None and uuid7_time(last).date() >= self._clock.now().date():
                 return None
             beat = NewEntry("ledger.heartbeat", clause, policy_version, "svc:ledger", {"size": head.size})
@@ -289,17 +278,11 @@ class Ledger(Reading):
         return newest
 
 
-def _spoken(entries: Sequence[NewEntry]) -> set[str]:
-    return {word for one in entries for word in (one.clause, one.policy_version, one.actor)}
-
-
 def _body(one: NewEntry) -> dict[str, Any]:
     return dict(one.body) if one.subject is None else {"subject": b64(one.subject), **one.body}
 
 
-def _checked(one: NewEntry) -> Kind:
-    kind = kind_of(one.kind)
-    if one.subject is not None and not kind.about_person:
+def _check(one: NewEntry) -> None:
+    if not kind_of(one.kind).about_person and one.subject is not None:
         raise ValueError(f"`{one.kind}` is about no person")
     check_words(one.clause, one.policy_version, one.actor)
-    return kind

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import sqlalchemy as sa
 
 from upheld.db import UpheldError
-from upheld.ledger import store
+from upheld.ledger import leaves, store
 from upheld.ledger.model import BodySealer, LedgerFinding
 from upheld.ledger.note import Checkpoint, Signer, open_note
-from upheld.ledger.rules import commitment, origin_parts
-from upheld.ledger.tree import HASH, TILE, Frontier, TileTree, full_root, leaf_hash, split
+from upheld.ledger.rules import commitment, leaf_b, leaf_id, leaf_ids, origin_parts, unpack
+from upheld.ledger.tree import HASH, TILE, Frontier, TileTree, full_root, leaf_hashes, split
 from upheld.ledger.vocabulary import KINDS
 
-_STEP = 2048
+_POWER = TILE.bit_length() - 1
 _FROM_HERE_ON = frozenset({"checkpoint_root", "head_root"})
-_EXACT = frozenset({"leaf_changed", "leaf_unreadable", "gap"})
+_EXACT = frozenset({"leaf_changed", "gap"})
 _LEVELS = 8
 """More levels of tiles than any log reaches; a higher number is no level."""
 
@@ -57,14 +58,11 @@ def verify(tx: sa.Connection, signer: Signer, sealer: BodySealer, since: int) ->
     signed = list(_signed(tx, signer))
     findings = [one for one in signed if isinstance(one, LedgerFinding)]
     checkpoints = [one for one in signed if isinstance(one, Checkpoint)]
-    rebuilt = Rebuilt(tx, checkpoints, since)
-    findings += rebuilt.walk(sealer)
+    rebuilt, bodies = Rebuilt(tx, checkpoints, since), Bodies(tx, sealer, since)
+    findings += rebuilt.walk(bodies)
     findings += rebuilt.compare_tiles()
     findings += _head(head, rebuilt, checkpoints, signer)
-    for row in store.raw_pending(tx):
-        findings += _body(row, head.size, sealer)
-    if loose := store.loose_bodies(tx):
-        findings.append(LedgerFinding(head.size, "body_without_entry", f"{loose} bodies belong to no entry"))
+    findings += bodies.check_waiting(head.size)
     return sorted({_narrowed(one, findings) for one in findings})
 
 
@@ -111,65 +109,82 @@ def _head(
 
 
 class Rebuilt:
-    """The tree made again from the stored columns, compared on the way with tiles and checkpoints.
+    """The tree made again from the stored leaves, compared on the way with tiles and checkpoints.
 
-    With `since`, entries before the newest checkpoint at or below it are taken from the tiles, if these give the
+    With `since`, bundles before the newest checkpoint at or below it are taken from the tiles, if these give the
     root that was signed.
     """
 
     def __init__(self, tx: sa.Connection, checkpoints: Sequence[Checkpoint], since: int) -> None:
-        """Begin at the first entry, or at the newest signed size up to `since`."""
+        """Begin at the first entry, or at the bundle of the newest signed size up to `since`."""
         self._tx = tx
         self._since = since
         self._signed: dict[int, set[bytes]] = {}
         for one in checkpoints:
             self._signed.setdefault(one.size, set()).add(one.root)
-        self.tree, self._row = self._begun()
-        self._first = self.tree.size - len(self._row)
+        self._sizes = sorted(self._signed)
+        self._fetch = store.tiles(tx)
+        self.tree = self._begun()
+        self._first = self.tree.size // TILE
+        self._above = b""
         self.proven = self.tree.size
         self.forks: list[int] = []
-        self.restored = store.count_of(tx, _RESTORED, self.tree.size)
+        self.restored = sum(at < self.tree.size for at, _ in leaves.placed(tx, 0, [_RESTORED])) if self._first else 0
 
-    def _begun(self) -> tuple[Frontier, list[bytes]]:
+    def _begun(self) -> Frontier:
         size = max((one for one in self._signed if one <= self._since), default=0)
-        tiles = TileTree(store.tiles(self._tx), size)
+        tiles = TileTree(self._fetch, size)
         try:
             if size and {tiles.root()} == self._signed[size]:
-                number, used = divmod(size, TILE)
-                row = split(store.tiles(self._tx)(0, number))[:used] if used else []
-                return Frontier.over(tiles, size), row
+                return Frontier.over(tiles, size // TILE * TILE)
         except LookupError:
             pass  # the whole walk says which tile
-        return Frontier(), []
+        return Frontier()
 
-    def walk(self, sealer: BodySealer) -> Iterator[LedgerFinding]:
+    def walk(self, bodies: Bodies) -> Iterator[LedgerFinding]:
         """Hash every leaf again and open every body that is kept."""
         yield from self._compare_checkpoint()
-        while rows := store.raw_since(self._tx, self.tree.size, _STEP):
-            for row in rows:
-                at = self.tree.size
-                if row.n != at:
-                    yield LedgerFinding(at, "gap", "a position is empty")
-                    return
-                yield from self._take(row, at)
-                if at >= self._since:
-                    yield from _body(row, at, sealer)
-                yield from self._compare_checkpoint()
-        for size in self._signed:
+        number = self._first
+        for row in leaves.bundles(self._tx, number):
+            if row.number != number or self.tree.size != number * TILE:
+                yield LedgerFinding(self.tree.size, "gap", "a position is empty")
+                return
+            yield from self._take(row, bodies)
+            number += 1
+        for size in self._sizes:
             if size > self.tree.size:
                 yield LedgerFinding(self.tree.size, "shorter_than_signed", f"{size} entries were signed")
 
-    def _take(self, row: store.AnyRow, at: int) -> Iterator[LedgerFinding]:
-        try:
-            hashed = leaf_hash(store.leaf_of_row(row))
-        except ValueError:
-            yield LedgerFinding(at, "leaf_unreadable", "a stored word of the entry cannot be read")
-            hashed = bytes(HASH)
-        self.tree.add(hashed)
-        self._row.append(hashed)
-        if row.kind == _RESTORED.number:
+    def _take(self, row: store.AnyRow, bodies: Bodies) -> Iterator[LedgerFinding]:
+        first, found = self.tree.size, unpack(row.leaves)
+        hashed = leaf_hashes(found)
+        ids = leaf_ids(found)
+        told = _differs(row.number, hashed, self._fetch(0, row.number))
+        if told is not None:
+            yield told
+        elif len(found) > TILE:
+            yield LedgerFinding(first + TILE, "leaf_changed", f"bundle {row.number} holds too much")
+        elif not found or (row.lowest, row.highest) != (min(ids), max(ids)):
+            yield LedgerFinding(first, "bundle_row", f"bundle {row.number} and its row differ")
+        for at, _ in leaves.of_kinds(first, row.leaves, 0, [_RESTORED]):
             self.forks.append(at)
             self.restored += 1
+        yield from self._grow(hashed)
+        yield from bodies.check(first, found, ids)
+
+    def _grow(self, hashed: bytes) -> Iterator[LedgerFinding]:
+        """Let the tree grow by a bundle: by its root, where no checkpoint was signed inside it."""
+        end = self.tree.size + len(hashed) // HASH
+        if len(hashed) == TILE * HASH:
+            root = full_root(hashed)
+            self._above += root
+            if bisect_right(self._sizes, self.tree.size) == bisect_left(self._sizes, end):
+                self.tree.add(root, _POWER)
+                yield from self._compare_checkpoint()
+                return
+        for at in range(0, len(hashed), HASH):
+            self.tree.add(hashed[at : at + HASH])
+            yield from self._compare_checkpoint()
 
     def _compare_checkpoint(self) -> Iterator[LedgerFinding]:
         signed = self._signed.get(self.tree.size)
@@ -182,41 +197,84 @@ class Rebuilt:
             yield LedgerFinding(self.proven, "checkpoint_root", where)
 
     def compare_tiles(self) -> Iterator[LedgerFinding]:
-        """Compare stored tiles with those the entries give; the position is the first leaf below a difference."""
-        begun = self._first // TILE
-        wanted: dict[tuple[int, int], list[bytes]] = {}
-        level, row = 0, self._row
+        """Compare the stored tiles above the leaves with those the entries give, and find tiles that belong nowhere."""
+        wanted: dict[tuple[int, int], bytes] = {}
+        level, row = 1, b"" if self._first else self._above
         while row:
-            first = begun if level == 0 else 0
-            parts = [row[at : at + TILE] for at in range(0, len(row), TILE)]
-            wanted.update({(level, number): part for number, part in enumerate(parts, first)})
-            row = [] if begun else [full_root(part) for part in parts if len(part) == TILE]
+            parts = [row[at : at + TILE * HASH] for at in range(0, len(row), TILE * HASH)]
+            wanted.update({(level, number): part for number, part in enumerate(parts)})
+            row = b"".join([full_root(part) for part in parts if len(part) == TILE * HASH])
             level += 1
-        for at_level, number, hashes in store.all_tiles(self._tx, begun):
-            if begun and 0 < at_level < _LEVELS and number >= 0:
+        last = -(-self.tree.size // TILE)
+        for at_level, number, hashes in store.other_tiles(self._tx, last):
+            if self._first and 0 < at_level < _LEVELS and number >= 0:
                 continue  # the root is compared over them
-            ours, theirs = wanted.pop((at_level, number), []), split(hashes)
-            if ours == theirs:
-                continue
-            same = next((i for i, pair in enumerate(zip(ours, theirs, strict=False)) if pair[0] != pair[1]), None)
-            offset = min(len(ours), len(theirs)) if same is None else same
-            first = (number * TILE + offset) * TILE**at_level if 0 <= at_level < _LEVELS else 0
-            told = LedgerFinding(max(first, 0), "leaf_changed", f"entry and tile {at_level}/{number} differ")
-            yield told if ours else replace(told, code="tile_unknown")
+            told = _differs(number, wanted.pop((at_level, number), b""), hashes, at_level)
+            if told is not None:
+                yield told
         for at_level, number in wanted:
             yield LedgerFinding(number * TILE ** (at_level + 1), "tile_missing", f"tile {at_level}/{number}")
 
 
-def _body(row: store.AnyRow, at: int, sealer: BodySealer) -> Iterator[LedgerFinding]:
-    """Check that a body which is still kept is the one committed to; one that is gone is no finding."""
-    if row.sealed is None:
-        return
-    try:
-        opened = sealer.open_body(row.id, row.subject, row.shred_class, row.sealed)
-    except (ValueError, UpheldError):
-        yield LedgerFinding(at, "body_changed", "the sealed body was changed")
-        return
-    if opened is None:
-        yield LedgerFinding(at, "body_without_key", "a body is kept whose key is gone: half an erasure, or changed")
-    elif commitment(*opened) != row.b:
-        yield LedgerFinding(at, "body_changed", "the body is not the one the entry was made with")
+def _differs(number: int, ours: bytes, theirs: bytes, level: int = 0) -> LedgerFinding | None:
+    """Compare a tile with the hashes that the entries give; the position is the first leaf below a difference."""
+    if ours == theirs:
+        return None
+    if not theirs:
+        return LedgerFinding(number * TILE ** (level + 1), "tile_missing", f"tile {level}/{number}")
+    pairs = zip(split(ours), split(theirs), strict=False)
+    offset = next((at for at, pair in enumerate(pairs) if pair[0] != pair[1]), min(len(ours), len(theirs)) // HASH)
+    first = (number * TILE + offset) * TILE**level if 0 <= level < _LEVELS else 0
+    told = LedgerFinding(max(first, 0), "leaf_changed", f"entry and tile {level}/{number} differ")
+    return told if ours else replace(told, code="tile_unknown")
+
+
+class Bodies:
+    """Checks that each body which is still kept is the one its entry commits to, and that none is without an entry."""
+
+    def __init__(self, tx: sa.Connection, sealer: BodySealer, since: int) -> None:
+        """Open bodies from position `since` on."""
+        self._tx = tx
+        self._sealer = sealer
+        self._since = since
+        self._lowest: bytes | None = None
+        self._met = 0
+        self._any = store.count_bodies(tx, None) > 0
+
+    def check(self, first: int, found: Sequence[bytes], ids: Sequence[bytes]) -> Iterator[LedgerFinding]:
+        """Open the bodies of leaves that stand from position `first` on, as far as they are kept."""
+        if not self._any:
+            return
+        if self._lowest is None:
+            self._lowest = min(ids) if first else b""
+        kept = leaves.sides(self._tx, ids)
+        self._met += sum(one >= self._lowest for one in kept)
+        for at, (one, leaf) in enumerate(zip(ids, found, strict=True), first):
+            if one in kept and at >= self._since:
+                yield from self._open(one, kept[one], leaf, at)
+
+    def check_waiting(self, size: int) -> Iterator[LedgerFinding]:
+        """Open the bodies of entries without a position, then look for bodies without an entry."""
+        late = leaves.whole_waiting(self._tx)
+        for one in late:
+            if leaf_id(one.leaf) != one.id:
+                yield LedgerFinding(size, "leaf_changed", "an entry that waits was changed")
+            elif one.side is not None:
+                yield from self._open(one.id, one.side, one.leaf, size)
+        lowest = self._lowest or b""
+        met = self._met + sum(one.side is not None and one.id >= lowest for one in late)
+        if met != store.count_bodies(self._tx, lowest):
+            loose = leaves.missing(self._tx, store.body_ids(self._tx, lowest))
+            if loose:
+                yield LedgerFinding(size, "body_without_entry", f"{loose} bodies belong to no entry")
+
+    def _open(self, entry_id: bytes, side: leaves.Side, leaf: bytes, at: int) -> Iterator[LedgerFinding]:
+        try:
+            opened = self._sealer.open_body(entry_id, *side)
+        except (ValueError, UpheldError):
+            yield LedgerFinding(at, "body_changed", "the sealed body was changed")
+            return
+        if opened is None:
+            yield LedgerFinding(at, "body_without_key", "a body is kept whose key is gone: half an erasure, or changed")
+        elif commitment(*opened) != leaf_b(leaf):
+            yield LedgerFinding(at, "body_changed", "the body is not the one the entry was made with")

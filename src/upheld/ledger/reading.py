@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import AbstractContextManager, nullcontext
+from itertools import chain
 from typing import Any
 
 import sqlalchemy as sa
 
 from upheld.db import Store, UpheldError, b64, parse_canonical
-from upheld.ledger import audit, store
+from upheld.ledger import audit, leaves, store
 from upheld.ledger.kept import KeptCheckpoint
 from upheld.ledger.model import (
     BodyErasedError,
@@ -27,7 +28,6 @@ from upheld.ledger.rules import leaf_bytes
 from upheld.ledger.tree import TileTree
 from upheld.ledger.vocabulary import kind_of
 
-_STEP = 1024
 Check = Callable[[sa.Connection, int], Iterable[LedgerFinding]]
 
 
@@ -59,7 +59,7 @@ class Reading:
     def entry(self, entry_id: bytes, *, tx: sa.Connection | None = None) -> Entry:
         """Give an entry by id; raises EntryUnknownError."""
         with self._reading(tx) as here:
-            found = store.one(here, entry_id)
+            found = leaves.one(here, entry_id)
         if found is None:
             raise EntryUnknownError
         return found
@@ -69,12 +69,12 @@ class Reading:
     ) -> list[Entry]:
         """List entries at positions `n` and later, in order; a reader's next cursor is the last position + 1."""
         with self._reading(tx) as here:
-            return store.since(here, n, limit, [kind_of(kind) for kind in kinds])
+            return leaves.since(here, n, limit, [kind_of(kind) for kind in kinds])
 
     def about(self, subject: bytes, *, tx: sa.Connection | None = None) -> list[Entry]:
         """List entries whose kept body is about a subject; none after the erasure."""
         with self._reading(tx) as here:
-            return store.of_subject(here, subject)
+            return leaves.of_subject(here, subject)
 
     def body(self, entry: Entry | bytes, *, tx: sa.Connection | None = None) -> dict[str, Any]:
         """Open the body of an entry; raises BodyErasedError after its key is gone, ValueError when it was changed."""
@@ -94,20 +94,14 @@ class Reading:
         self, kinds: Collection[str], since: int = 0, *, tx: sa.Connection
     ) -> Iterator[tuple[Entry, dict[str, Any]]]:
         """Stream entries of some kinds with their bodies, as far as these open; those without a position come last."""
-        wanted, n = [kind_of(kind) for kind in kinds], since
-        while rows := store.whole_since(tx, n, _STEP, wanted):
-            yield from self._opened(rows)
-            n = rows[-1].n + 1
-        yield from self._opened([row for row in store.raw_pending(tx) if row.kind in {one.number for one in wanted}])
-
-    def _opened(self, rows: Iterable[store.AnyRow]) -> Iterator[tuple[Entry, dict[str, Any]]]:
-        for row in rows:
-            if row.sealed is None:
+        wanted = [kind_of(kind) for kind in kinds]
+        for one in chain(leaves.whole(tx, since, wanted), leaves.whole_waiting(tx, wanted)):
+            if one.side is None:
                 continue
             try:
-                opened = self._sealer.open_body(row.id, row.subject, row.shred_class, row.sealed)
+                opened = self._sealer.open_body(one.id, *one.side)
                 if opened is not None:
-                    yield store.read_entry(row), parse_canonical(opened[1])
+                    yield one.entry(), parse_canonical(opened[1])
             except (ValueError, UpheldError):  # what cannot be read is found by the check of the ledger itself
                 continue
 
@@ -115,8 +109,7 @@ class Reading:
         """Say how the ledger stands, for the readiness page."""
         with self._store.read() as tx:
             head = tx.execute(sa.select(store.head)).one()
-            count = sa.select(sa.func.count()).select_from(store.entry).where(store.entry.c.n.is_(None))
-            waiting = tx.execute(count).scalar_one()
+            waiting = tx.execute(sa.select(sa.func.count()).select_from(store.pending)).scalar_one()
             cp = store.checkpoint.c
             signed = tx.execute(sa.select(cp.size, cp.signed_at).order_by(cp.size.desc())).first()
             stopped = self._stopped or self._contradiction(tx)
@@ -129,11 +122,11 @@ class Reading:
     def mark(self, tx: sa.Connection, kinds: Collection[str]) -> Mark:
         """Remember how far the log is, for `moved`; `tx` sees the state that is to be compared."""
         size = tx.execute(sa.select(store.head.c.size)).scalar_one()
-        return Mark(size, frozenset(store.told_since(tx, size, [kind_of(one) for one in kinds])))
+        return Mark(size, frozenset(leaves.told_since(tx, size, [kind_of(one) for one in kinds])))
 
     def moved(self, tx: sa.Connection, mark: Mark, kinds: Collection[str]) -> bool:
         """Say whether an entry of these kinds was written since the mark."""
-        return not mark.waiting.issuperset(store.told_since(tx, mark.size, [kind_of(one) for one in kinds]))
+        return not mark.waiting.issuperset(leaves.told_since(tx, mark.size, [kind_of(one) for one in kinds]))
 
     # proving
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import binascii
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -17,6 +18,8 @@ from upheld.ledger.tree import leaf_hash, verify_inclusion
 FORM = "u1"
 _BEGIN = b'["u1","'
 _COMMIT = b"upheld/body/v1\n"
+_ID, _B = slice(7, 29), slice(-45, -2)
+_PLAIN = bytes.maketrans(b"-_", b"+/")
 _ACTOR = re.compile(r"self|staff:[0-9]+|key:[A-Za-z0-9_-]+|svc:[a-z_]+")
 _CLAUSE = re.compile(r"country\.[A-Z]{2}|[a-z0-9_.-]+")  # a country sheet is named by its code
 
@@ -54,6 +57,64 @@ def leaf_bytes(entry_id: bytes, kind: str, clause: str, policy_version: str, act
 def _spelled(*words: str) -> bytes:
     """Spell the words of a leaf, of which there are few, as they stand in its array."""
     return canonical(words)[1:-1]
+
+
+def leaf_id(leaf: bytes) -> bytes:
+    """Give the entry id that stands in a leaf, without reading the rest; what is no leaf gives some bytes, or none."""
+    try:
+        return binascii.a2b_base64(leaf[_ID].translate(_PLAIN) + b"==")
+    except binascii.Error:
+        return b""
+
+
+def leaf_ids(leaves: Sequence[bytes]) -> list[bytes]:
+    """Do as `leaf_id` for many leaves, all at once."""
+    # Two letters more make each id end at a whole byte, so that one call reads all.
+    spelled = b"".join([leaf[_ID] + b"AA" for leaf in leaves]).translate(_PLAIN)
+    try:
+        raw = binascii.a2b_base64(spelled)
+    except binascii.Error:
+        raw = b""
+    if len(raw) != 18 * len(leaves):
+        return [leaf_id(leaf) for leaf in leaves]
+    return [raw[at : at + 16] for at in range(0, len(raw), 18)]
+
+
+def leaf_b(leaf: bytes) -> bytes:
+    """Give the commitment that stands in a leaf, without reading the rest."""
+    try:
+        return binascii.a2b_base64(leaf[_B].translate(_PLAIN) + b"=")
+    except binascii.Error:
+        return b""
+
+
+def read_leaf(leaf: bytes) -> tuple[bytes, str, str, str, str, bytes]:
+    """Read a leaf into id, kind, clause, policy version, actor and commitment; raises ValueError when it is none."""
+    try:
+        form, entry_id, kind, clause, version, actor, b = json.loads(leaf)
+        read = unb64(entry_id), kind, clause, version, actor, unb64(b)
+    except (TypeError, ValueError):
+        raise ValueError("a stored leaf cannot be read") from None
+    if form != FORM or len(read[0]) != 16:
+        raise ValueError("a stored leaf cannot be read")
+    return read
+
+
+def pack(leaves: Iterable[bytes]) -> bytes:
+    """Give leaves as one entry bundle (C2SP tlog-tiles): each behind its length in two bytes, big-endian."""
+    return b"".join([len(leaf).to_bytes(2, "big") + leaf for leaf in leaves])
+
+
+def unpack(bundle: bytes) -> list[bytes]:
+    """Cut an entry bundle into its leaves; where it does not end with a leaf, the last one is empty."""
+    found, at, end = [], 0, len(bundle)
+    while at < end:
+        begin = at + 2
+        at = begin + int.from_bytes(bundle[at:begin], "big")
+        found.append(bundle[begin:at])
+    if at != end:
+        found[-1] = b""
+    return found
 
 
 def commitment(salt: bytes, body: bytes) -> bytes:

@@ -1,4 +1,4 @@
-"""Tables of the ledger in the data store, and the small reads and writes on them."""
+"""Tables of the ledger in the data store, and the small writes on them; `leaves.py` reads entries."""
 
 from __future__ import annotations
 
@@ -8,37 +8,26 @@ from typing import Any, TypeAlias
 import sqlalchemy as sa
 
 from upheld.db import Hot, UtcMs, data_metadata, packed
-from upheld.ledger.model import Entry, EntryId
-from upheld.ledger.rules import leaf_bytes
 from upheld.ledger.tree import Fetch
-from upheld.ledger.vocabulary import KIND_NUMBERS, Kind
 
 AnyRow: TypeAlias = sa.Row[*tuple[Any, ...]]
 
-word = sa.Table(
-    "ledger_word",
-    data_metadata,
-    sa.Column("id", sa.Integer, primary_key=True),
-    sa.Column("text", sa.LargeBinary, nullable=False, unique=True),
-    comment="clauses, policy versions and actors, each spelled once",
-)
-
-entry = sa.Table(
-    "ledger_entry",
+pending = sa.Table(
+    "ledger_pending",
     data_metadata,
     sa.Column("id", sa.LargeBinary(16), primary_key=True),
-    sa.Column("n", sa.BigInteger, unique=True),
-    sa.Column("kind", sa.Integer, nullable=False),
-    sa.Column("clause", sa.Integer, nullable=False),
-    sa.Column("version", sa.Integer, nullable=False),
-    sa.Column("actor", sa.Integer, nullable=False),
-    sa.Column("b", sa.LargeBinary(32), nullable=False),
+    sa.Column("leaf", sa.LargeBinary, nullable=False),
+    comment="entries without a position, each as its leaf; the integrator moves them into bundles",
 )
-sa.Index(
-    "ledger_entry_pending",
-    entry.c.id,
-    sqlite_where=entry.c.n.is_(None),
-    postgresql_where=entry.c.n.is_(None),
+
+bundle = sa.Table(
+    "ledger_bundle",
+    data_metadata,
+    sa.Column("number", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("lowest", sa.LargeBinary(16), nullable=False),
+    sa.Column("highest", sa.LargeBinary(16), nullable=False, index=True),
+    sa.Column("leaves", sa.LargeBinary, nullable=False),
+    comment="256 leaves each, from position 256 x number on, in the form of C2SP entry bundles; the last one grows",
 )
 
 body = sa.Table(
@@ -78,143 +67,38 @@ checkpoint = sa.Table(
     sa.Column("signed_at", UtcMs, nullable=False),
 )
 
-
-_clause, _version, _actor = word.alias("w_clause"), word.alias("w_version"), word.alias("w_actor")
-_entries = (
-    sa.select(
-        entry.c.id,
-        entry.c.n,
-        entry.c.kind,
-        _clause.c.text.label("clause_text"),
-        _version.c.text.label("version_text"),
-        _actor.c.text.label("actor_text"),
-        entry.c.b,
-        body.c.subject,
-        body.c.shred_class,
-    )
-    .outerjoin(_clause, _clause.c.id == entry.c.clause)
-    .outerjoin(_version, _version.c.id == entry.c.version)
-    .outerjoin(_actor, _actor.c.id == entry.c.actor)
-    .outerjoin(body, body.c.entry == entry.c.id)
+cosignature = sa.Table(
+    "ledger_cosignature",
+    data_metadata,
+    sa.Column("origin", sa.String(200), primary_key=True),
+    sa.Column("size", sa.BigInteger, primary_key=True),
+    sa.Column("witness", sa.String(200), primary_key=True),
+    sa.Column("vkey", sa.Text, nullable=False),
+    sa.Column("line", sa.Text, nullable=False),
+    comment="what witnesses wrote under a checkpoint",
 )
-_whole = _entries.add_columns(body.c.sealed)
 
+SealedEntry: TypeAlias = tuple[bytes, bytes, bytes | None, str, bytes]
+"""An entry that waits to be written: id, leaf; subject, shred class and sealed bytes of its body."""
 
-def read_entry(row: AnyRow) -> Entry:
-    """Turn a row into an entry; raises ValueError when a stored word or kind cannot be read."""
-    known = KIND_NUMBERS.get(row.kind)
-    if known is None or None in (row.clause_text, row.version_text, row.actor_text):
-        raise ValueError("a stored word is missing")
-    return Entry(
-        id=EntryId(row.id),
-        n=row.n,
-        kind=known,
-        clause=row.clause_text.decode(),
-        policy_version=row.version_text.decode(),
-        actor=row.actor_text.decode(),
-        b=row.b,
-        subject=row.subject,
-        shred_class=row.shred_class,
-    )
+ENTRY_VALUES = "INSERT INTO ledger_pending (id, leaf) SELECT ?, ?"
+BODY_VALUES = "INSERT INTO ledger_body (entry, subject, class, sealed) SELECT ?, ?, ?, ?"
+"""For a statement that changes something and tells it at once: what must hold follows as WHERE."""
 
-
-def one(tx: sa.Connection, entry_id: bytes) -> Entry | None:
-    """Find an entry by id."""
-    row = tx.execute(_entries.where(entry.c.id == entry_id)).first()
-    return None if row is None else read_entry(row)
-
-
-def since(tx: sa.Connection, n: int, limit: int, kinds: Collection[Kind] = ()) -> list[Entry]:
-    """List entries from position `n` on, in order; of `kinds` only, if any are named."""
-    query = _entries.where(entry.c.n >= n).order_by(entry.c.n).limit(limit)
-    if kinds:
-        query = query.where(entry.c.kind.in_([kind.number for kind in kinds]))
-    return [read_entry(row) for row in tx.execute(query)]
-
-
-def raw_since(tx: sa.Connection, n: int, limit: int) -> list[AnyRow]:
-    """List stored rows from position `n` on with their sealed bodies, unread, for a check that must not trust them."""
-    return list(tx.execute(_whole.where(entry.c.n >= n).order_by(entry.c.n).limit(limit)))
-
-
-def whole_since(tx: sa.Connection, n: int, limit: int, kinds: Collection[Kind]) -> list[AnyRow]:
-    """List stored rows of some kinds from position `n` on with their sealed bodies."""
-    numbers = [kind.number for kind in kinds]
-    query = _whole.where(entry.c.n >= n, entry.c.kind.in_(numbers)).order_by(entry.c.n).limit(limit)
-    return list(tx.execute(query))
-
-
-def raw_pending(tx: sa.Connection) -> list[AnyRow]:
-    """List stored rows without a position with their sealed bodies."""
-    return list(tx.execute(_whole.where(entry.c.n.is_(None)).order_by(entry.c.id)))
-
-
-def loose_bodies(tx: sa.Connection) -> int:
-    """Count sealed bodies that belong to no entry."""
-    held = sa.select(entry.c.id).where(entry.c.id == body.c.entry).exists()
-    return int(tx.execute(sa.select(sa.func.count()).select_from(body).where(~held)).scalar_one())
-
-
-def count_of(tx: sa.Connection, kind: Kind, below: int) -> int:
-    """Count the entries of a kind at positions below one."""
-    query = sa.select(sa.func.count()).select_from(entry).where(entry.c.kind == kind.number, entry.c.n < below)
-    return int(tx.execute(query).scalar_one())
-
-
-def newest_of(tx: sa.Connection, kind: Kind) -> bytes | None:
-    """Give the id of the newest entry of a kind, read backwards from the end."""
-    query = sa.select(entry.c.id).where(entry.c.kind == kind.number).order_by(entry.c.id.desc()).limit(1)
-    found: bytes | None = tx.execute(query).scalar()
-    return found
-
-
-def of_subject(tx: sa.Connection, subject: bytes) -> list[Entry]:
-    """List the entries whose kept body is about a subject, oldest first."""
-    return [
-        read_entry(row) for row in tx.execute(_entries.where(body.c.subject == subject).order_by(entry.c.id))
-    ]
-
-
-def told_since(tx: sa.Connection, n: int, kinds: Collection[Kind]) -> list[bytes]:
-    """List the ids of entries of these kinds at or behind position `n`, or without a position."""
-    late = sa.or_(entry.c.n >= n, entry.c.n.is_(None))
-    return list(tx.execute(sa.select(entry.c.id).where(late, entry.c.kind.in_([kind.number for kind in kinds]))).scalars())
-
-
-def pending(tx: sa.Connection, limit: int) -> list[AnyRow]:
-    """List stored rows without a position, oldest first."""
-    return list(tx.execute(_entries.where(entry.c.n.is_(None)).order_by(entry.c.id).limit(limit)))
-
-
-def by_id(tx: sa.Connection, entry_id: bytes) -> list[AnyRow]:
-    """Give the stored row of an entry, alone in a list."""
-    return list(tx.execute(_entries.where(entry.c.id == entry_id)))
-
-
-def leaf_of_row(row: AnyRow) -> bytes:
-    """Render the leaf of a stored row; raises ValueError when a stored word or kind cannot be read."""
-    known = KIND_NUMBERS.get(row.kind)
-    if known is None or None in (row.clause_text, row.version_text, row.actor_text):
-        raise ValueError("a stored word is missing")
-    words = row.clause_text.decode(), row.version_text.decode(), row.actor_text.decode()
-    return leaf_bytes(row.id, known.name, *words, row.b)
-
-
-_SQLITE_ENTRY = "INSERT INTO ledger_entry (id, kind, clause, version, actor, b) VALUES (?, ?, ?, ?, ?, ?)"
+_SQLITE_ENTRY = "INSERT INTO ledger_pending (id, leaf) VALUES (?, ?)"
 _SQLITE_BODY = "INSERT INTO ledger_body (entry, subject, class, sealed) VALUES (?, ?, ?, ?)"
 _POSTGRES_BOTH = """
 WITH told AS (
-  SELECT * FROM unnest(%s::bytea[], %s::int[], %s::int[], %s::int[], %s::int[], %s::bytea[],
-    %s::bytea[], %s::varchar[], %s::bytea[]) AS t (id, kind, clause, version, actor, b, subject, class, sealed)
+  SELECT * FROM unnest(%s::bytea[], %s::bytea[], %s::bytea[], %s::varchar[], %s::bytea[])
+    AS t (id, leaf, subject, class, sealed)
 ), entries AS (
-  INSERT INTO ledger_entry (id, kind, clause, version, actor, b) SELECT id, kind, clause, version, actor, b FROM told
+  INSERT INTO ledger_pending (id, leaf) SELECT id, leaf FROM told
 )
 INSERT INTO ledger_body (entry, subject, class, sealed) SELECT id, subject, class, sealed FROM told
 """
-_BOTH = ("BYTEA", *("INTEGER",) * 4, "BYTEA", "BYTEA", "VARCHAR", "BYTEA")
+_HOT_BOTH = _POSTGRES_BOTH.replace("%s", "?")
+_BOTH = ("BYTEA", "BYTEA", "BYTEA", "VARCHAR", "BYTEA")
 
-SealedEntry: TypeAlias = tuple[bytes, int, int, int, int, bytes, bytes | None, str, bytes]
-"""A row of an entry and its body: id, kind, clause, version, actor, b; subject, shred class, sealed bytes."""
 
 def put_all(tx: sa.Connection, sealed: Sequence[SealedEntry]) -> None:
     """Insert entries without position and their sealed bodies, in one statement where the engine can.
@@ -224,13 +108,8 @@ def put_all(tx: sa.Connection, sealed: Sequence[SealedEntry]) -> None:
     if tx.dialect.name == "postgresql":
         tx.exec_driver_sql(_POSTGRES_BOTH, packed.columns(_BOTH, sealed))
         return
-    tx.exec_driver_sql(_SQLITE_ENTRY, [one[:6] for one in sealed])
-    tx.exec_driver_sql(_SQLITE_BODY, [(one[0], *one[6:]) for one in sealed])
-
-
-ENTRY_VALUES = "INSERT INTO ledger_entry (id, kind, clause, version, actor, b) SELECT ?, ?, ?, ?, ?, ?"
-BODY_VALUES = "INSERT INTO ledger_body (entry, subject, class, sealed) SELECT ?, ?, ?, ?"
-"""For a statement that changes something and tells it at once: what must hold follows as WHERE."""
+    tx.exec_driver_sql(_SQLITE_ENTRY, [one[:2] for one in sealed])
+    tx.exec_driver_sql(_SQLITE_BODY, [(one[0], *one[2:]) for one in sealed])
 
 
 def put_sealed(hot: Hot, sealed: Sequence[SealedEntry], engine: str) -> None:
@@ -238,11 +117,11 @@ def put_sealed(hot: Hot, sealed: Sequence[SealedEntry], engine: str) -> None:
     if engine == "postgresql":
         hot.rows(_HOT_BOTH, packed.columns(_BOTH, sealed))
         return
-    hot.many(_SQLITE_ENTRY, [one[:6] for one in sealed])
-    hot.many(_SQLITE_BODY, [(one[0], *one[6:]) for one in sealed])
+    hot.many(_SQLITE_ENTRY, [one[:2] for one in sealed])
+    hot.many(_SQLITE_BODY, [(one[0], *one[2:]) for one in sealed])
 
 
-_HOT_BOTH = _POSTGRES_BOTH.replace("%s", "?")
+# bodies
 
 
 def sealed_body(tx: sa.Connection, entry_id: bytes) -> tuple[bytes | None, str, bytes] | None:
@@ -267,20 +146,34 @@ def body_classes(tx: sa.Connection, subject: bytes) -> set[str]:
     return set(tx.execute(query).scalars())
 
 
-_SQLITE_PLACE = "UPDATE ledger_entry SET n = ? WHERE id = ? AND n IS NULL"
-_POSTGRES_PLACE = (
-    "UPDATE ledger_entry SET n = given.n FROM unnest(%s::bytea[], %s::bigint[]) AS given (id, n)"
-    " WHERE ledger_entry.id = given.id AND ledger_entry.n IS NULL"
-)
+def count_bodies(tx: sa.Connection, lowest: bytes | None) -> int:
+    """Count the sealed bodies, those of entries from an id on if one is named."""
+    query = sa.select(sa.func.count()).select_from(body)
+    return int(tx.execute(query if lowest is None else query.where(body.c.entry >= lowest)).scalar_one())
 
 
-def place(tx: sa.Connection, ids: Sequence[bytes], first: int) -> None:
-    """Give positions from `first` on to entries in the order of `ids`; one that has a position keeps it."""
-    numbers = range(first, first + len(ids))
+def body_ids(tx: sa.Connection, lowest: bytes) -> Iterator[bytes]:
+    """Stream the ids of entries whose body is kept, from an id on."""
+    yield from tx.execute(sa.select(body.c.entry).where(body.c.entry >= lowest).order_by(body.c.entry)).scalars()
+
+
+# tree and head
+
+
+def put_bundles(tx: sa.Connection, changed: Mapping[int, tuple[bytes, bytes, bytes]]) -> None:
+    """Write bundles, new or grown: (lowest id, highest id, leaves) by number."""
+    for number, (lowest, highest, leaves) in changed.items():
+        values = {"lowest": lowest, "highest": highest, "leaves": leaves}
+        grown = tx.execute(sa.update(bundle).where(bundle.c.number == number).values(values))
+        if not grown.rowcount:
+            tx.execute(sa.insert(bundle).values(number=number, **values))
+
+
+def unqueue(tx: sa.Connection, ids: Sequence[bytes]) -> int:
+    """Delete waiting entries that were placed; gives how many there were."""
     if tx.dialect.name == "postgresql":
-        tx.exec_driver_sql(_POSTGRES_PLACE, (list(ids), list(numbers)))
-    else:
-        tx.exec_driver_sql(_SQLITE_PLACE, list(zip(numbers, ids, strict=True)))
+        return tx.exec_driver_sql("DELETE FROM ledger_pending WHERE id = ANY(%s)", (list(ids),)).rowcount
+    return tx.exec_driver_sql("DELETE FROM ledger_pending WHERE id = ?", [(one,) for one in ids]).rowcount
 
 
 def tiles(tx: sa.Connection) -> Fetch:
@@ -305,10 +198,10 @@ def put_tiles(tx: sa.Connection, changed: Mapping[tuple[int, int], bytes]) -> No
             tx.execute(sa.insert(tile).values(level=level, number=number, hashes=hashes))
 
 
-def all_tiles(tx: sa.Connection, leaves_from: int = 0) -> Iterator[tuple[int, int, bytes]]:
-    """Stream stored tiles as (level, number, hashes), those of the leaves from a tile number on."""
-    kept = sa.or_(tile.c.level != 0, tile.c.number < 0, tile.c.number >= leaves_from)
-    for row in tx.execute(sa.select(tile).where(kept).order_by(tile.c.level, tile.c.number)):
+def other_tiles(tx: sa.Connection, leaves_to: int) -> Iterator[tuple[int, int, bytes]]:
+    """Stream stored tiles as (level, number, hashes) but those of the leaves below a tile number."""
+    other = sa.or_(tile.c.level != 0, tile.c.number < 0, tile.c.number >= leaves_to)
+    for row in tx.execute(sa.select(tile).where(other).order_by(tile.c.level, tile.c.number)):
         yield row.level, row.number, row.hashes
 
 

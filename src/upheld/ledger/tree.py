@@ -28,12 +28,18 @@ def split(tile: bytes) -> list[bytes]:
     return [tile[at : at + HASH] for at in range(0, len(tile), HASH)]
 
 
-def full_root(hashes: Sequence[bytes]) -> bytes:
-    """Give the root over a power of two of hashes."""
-    row = list(hashes)
-    while len(row) > 1:
-        row = [node_hash(row[at], row[at + 1]) for at in range(0, len(row), 2)]
-    return row[0]
+def full_root(row: bytes) -> bytes:
+    """Give the root over a power of two of hashes, which stand one behind the other as in a tile."""
+    sha, pair = hashlib.sha256, 2 * HASH
+    while len(row) > HASH:
+        row = b"".join([sha(b"\x01" + row[at : at + pair]).digest() for at in range(0, len(row), pair)])
+    return row
+
+
+def leaf_hashes(leaves: Iterable[bytes]) -> bytes:
+    """Hash leaves into a row of hashes, one behind the other."""
+    sha = hashlib.sha256
+    return b"".join([sha(b"\x00" + leaf).digest() for leaf in leaves])
 
 
 class Frontier:
@@ -53,14 +59,14 @@ class Frontier:
         made.size, made._peaks = size, tree.peaks(size)
         return made
 
-    def add(self, hashed: bytes) -> None:
-        """Append one leaf hash."""
-        size = self.size
+    def add(self, hashed: bytes, power: int = 0) -> None:
+        """Append one leaf hash, or the root of 2**power leaves behind a multiple of as many."""
+        size = self.size >> power
         while size & 1:
             hashed = node_hash(self._peaks.pop(), hashed)
             size >>= 1
         self._peaks.append(hashed)
-        self.size += 1
+        self.size += 1 << power
 
     def root(self) -> bytes:
         """Give the root of all leaves so far."""
@@ -127,7 +133,7 @@ class TileTree:
         part = tile[offset * HASH : (offset + (1 << rest)) * HASH]
         if len(part) != HASH << rest:
             raise LookupError(f"tile {level}/{number} is short")
-        return full_root(split(part))
+        return full_root(part)
 
     def _path(self, n: int, low: int, high: int) -> list[bytes]:
         if high - low == 1:
@@ -199,22 +205,22 @@ def verify_consistency(old: int, new: int, old_root: bytes, new_root: bytes, pro
     return sn == 0 and first == old_root and second == new_root  # step 7
 
 
-def grow_tiles(size: int, leaves: Iterable[bytes], fetch: Fetch) -> dict[tuple[int, int], bytes]:
-    """Give the tiles that change when `leaves` (hashes) follow a tree of `size`; raises LookupError on a short tile."""
+def grow_tiles(size: int, row: bytes, fetch: Fetch) -> dict[tuple[int, int], bytes]:
+    """Give the tiles that change when a row of leaf hashes follows a tree of `size`; raises LookupError on a short tile."""
     changed: dict[tuple[int, int], bytes] = {}
-    level, start, row = 0, size, list(leaves)
+    level, start = 0, size
     while row:
         number, used = divmod(start, TILE)
         begun = fetch(level, number)[: used * HASH] if used else b""
         if len(begun) != used * HASH:
             raise LookupError(f"tile {level}/{number} is short")
-        whole = begun + b"".join(row)
-        row = []
+        whole = begun + row
+        row = b""
         for at in range(0, len(whole), TILE * HASH):
             tile = whole[at : at + TILE * HASH]
             changed[level, number] = tile
             number += 1
             if len(tile) == TILE * HASH:
-                row.append(full_root(split(tile)))
+                row += full_root(tile)
         level, start = level + 1, start // TILE
     return changed

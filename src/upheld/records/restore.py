@@ -173,13 +173,13 @@ def _holds(target: Path) -> bool:
     """Say whether the data store of a folder holds anything already; an empty database may be filled."""
     import sqlalchemy as sa
 
-    from upheld.ledger.store import entry
+    from upheld.ledger.store import bundle, pending
     from upheld.records.assembly import places_of
 
     data = places_of(target).open("data")
     try:
         with data.read() as tx:
-            return tx.execute(sa.select(entry.c.id).limit(1)).first() is not None
+            return any(tx.execute(sa.select(table).limit(1)).first() for table in (bundle, pending))
     finally:
         data.close()
 
