@@ -77,7 +77,7 @@ def test_an_entry_about_somebody_erased_since_names_nobody(desk, monkeypatch):
     grouped.close()
     desk.ledger.integrate()
     with desk.store.read() as tx:
-        entries = store.since(tx, 0, 10)
+        entries = leaves.since(tx, 0, 10)
     assert sorted(entry.subject is None for entry in entries) == [False, True]
     assert desk.ledger.verify() == []
 

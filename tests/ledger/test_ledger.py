@@ -216,7 +216,7 @@ def test_the_empty_log_has_a_checkpoint(desk):
 
 
 def test_every_kind_has_its_own_number_and_name():
-    """Numbers are stored, so none is given twice; names are dotted, class names CamelCase."""
+    """A number is given once; names are dotted, class names CamelCase."""
     numbers = [kind.number for kind in KINDS.values()]
     assert len(set(numbers)) == len(numbers) == len(KINDS)
     assert KINDS["collect.accepted"].class_name == "CollectAccepted"

@@ -22,7 +22,7 @@ class Kind:
         return "".join(part.capitalize() for part in self.name.replace(".", "_").split("_"))
 
 
-# Numbers are stored: never change or reuse one. Each area starts at its own number and has room to grow.
+# A number is given once: never change or reuse one. Each area starts at its own number and has room to grow.
 # A star marks kinds that may be about a person.
 _AREAS: dict[str, tuple[int, str]] = {
     "notice": (1, "notice.published notice.shown*"),
@@ -76,10 +76,6 @@ def _all_kinds() -> Mapping[str, Kind]:
 
 KINDS: Mapping[str, Kind] = _all_kinds()
 """Every kind by its dotted name."""
-
-KIND_NUMBERS: Mapping[int, Kind] = MappingProxyType({kind.number: kind for kind in KINDS.values()})
-"""Every kind by its number."""
-
 
 def kind_of(name: str) -> Kind:
     """Give the kind of a dotted name; raises ValueError for a word the ledger does not know."""

@@ -130,6 +130,15 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('entry')
     )
     op.create_index(op.f('ix_ledger_body_subject'), 'ledger_body', ['subject'], unique=False)
+    op.create_table('ledger_bundle',
+    sa.Column('number', sa.BigInteger(), autoincrement=False, nullable=False),
+    sa.Column('lowest', sa.LargeBinary(length=16), nullable=False),
+    sa.Column('highest', sa.LargeBinary(length=16), nullable=False),
+    sa.Column('leaves', sa.LargeBinary(), nullable=False),
+    sa.PrimaryKeyConstraint('number'),
+    comment='256 leaves each, from position 256 x number on, in the form of C2SP entry bundles; the last one grows'
+    )
+    op.create_index(op.f('ix_ledger_bundle_highest'), 'ledger_bundle', ['highest'], unique=False)
     op.create_table('ledger_checkpoint',
     sa.Column('origin', sa.String(length=200), nullable=False),
     sa.Column('size', sa.BigInteger(), nullable=False),
@@ -138,18 +147,15 @@ def upgrade() -> None:
     sa.Column('signed_at', sa.BigInteger(), nullable=False),
     sa.PrimaryKeyConstraint('origin', 'size')
     )
-    op.create_table('ledger_entry',
-    sa.Column('id', sa.LargeBinary(length=16), nullable=False),
-    sa.Column('n', sa.BigInteger(), nullable=True),
-    sa.Column('kind', sa.Integer(), nullable=False),
-    sa.Column('clause', sa.Integer(), nullable=False),
-    sa.Column('version', sa.Integer(), nullable=False),
-    sa.Column('actor', sa.Integer(), nullable=False),
-    sa.Column('b', sa.LargeBinary(length=32), nullable=False),
-    sa.PrimaryKeyConstraint('id'),
-    sa.UniqueConstraint('n')
+    op.create_table('ledger_cosignature',
+    sa.Column('origin', sa.String(length=200), nullable=False),
+    sa.Column('size', sa.BigInteger(), nullable=False),
+    sa.Column('witness', sa.String(length=200), nullable=False),
+    sa.Column('vkey', sa.Text(), nullable=False),
+    sa.Column('line', sa.Text(), nullable=False),
+    sa.PrimaryKeyConstraint('origin', 'size', 'witness'),
+    comment='what witnesses wrote under a checkpoint'
     )
-    op.create_index('ledger_entry_pending', 'ledger_entry', ['id'], unique=False, sqlite_where=sa.text('n IS NULL'), postgresql_where=sa.text('n IS NULL'))
     op.create_table('ledger_head',
     sa.Column('id', sa.Integer(), nullable=False),
     sa.Column('origin', sa.String(length=200), nullable=False),
@@ -158,18 +164,17 @@ def upgrade() -> None:
     sa.Column('root', sa.LargeBinary(length=32), nullable=False),
     sa.PrimaryKeyConstraint('id')
     )
+    op.create_table('ledger_pending',
+    sa.Column('id', sa.LargeBinary(length=16), nullable=False),
+    sa.Column('leaf', sa.LargeBinary(), nullable=False),
+    sa.PrimaryKeyConstraint('id'),
+    comment='entries without a position, each as its leaf; the integrator moves them into bundles'
+    )
     op.create_table('ledger_tile',
     sa.Column('level', sa.Integer(), nullable=False),
     sa.Column('number', sa.Integer(), nullable=False),
     sa.Column('hashes', sa.LargeBinary(), nullable=False),
     sa.PrimaryKeyConstraint('level', 'number')
-    )
-    op.create_table('ledger_word',
-    sa.Column('id', sa.Integer(), nullable=False),
-    sa.Column('text', sa.LargeBinary(), nullable=False),
-    sa.PrimaryKeyConstraint('id'),
-    sa.UniqueConstraint('text'),
-    comment='clauses, policy versions and actors, each spelled once'
     )
     op.create_table('legal_obligation',
     sa.Column('subject', sa.LargeBinary(length=16), nullable=False),
