@@ -37,6 +37,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "schedule": ("cli_rooms:schedule", "Show what is done by itself every day, and do it now."),
     "cookies": ("cli_scan:cookies", "Compare a live site with the list of tags."),
     "relation": ("cli_rooms:relation", "Tell that a contract, an account or an application ended."),
+    "records": ("cli_rooms:records", "Find people, and keep two numbers of one person together."),
     "request": ("cli_rooms:request", "Handle requests of people: new, list, show, deliver, verify."),
     "consent": ("cli_rooms:consent", "Show, export and end consents of a person."),
     "basis": ("cli_rooms:basis", "Weigh objections, stop use, put the proof of a basis on file."),

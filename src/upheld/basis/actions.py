@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from upheld.basis.model import PERMITTING, Standings, part_key, whole_of
-from upheld.basis.rules import consent_terms, effective, next_state
+from upheld.basis.rules import consent_terms, effective, joined, next_state
 from upheld.collection.actions import receipt_digest
 from upheld.db import b64, retried
 from upheld.notice import Act, House, Shown
@@ -75,9 +76,19 @@ class Stated:
         return {**told, "receipt": self.receipt} if self.receipt else told
 
 
-def standings_of(house: House, tx: sa.Connection, subject: bytes) -> Standings:
-    """Give all standings of a person by key, for the rules; a consent given for a time is expired after it."""
+def standings_of(
+    house: House, tx: sa.Connection, subject: bytes, members: Sequence[bytes] = ()
+) -> Standings:
+    """Give all standings of a person by key, for the rules; a consent given for a time is expired after it.
+
+    `members` are the numbers the person has, itself first, where the caller knows them already; a no under one of
+    them counts under all.
+    """
     found = house.vault.standings_of(tx, subject)
+    members = members or house.vault.members(tx, subject)
+    if len(members) > 1:
+        others = [one for member in members[1:] for one in house.vault.standings_of(tx, member)]
+        return joined(found, others, house.vault.joined_at(tx, subject), house.today())
     if all(one.until is None for one in found):
         return {one.purpose: one.state for one in found}
     on = house.today()

@@ -63,7 +63,8 @@ def name_statute(house: House, subject: bytes, purpose: str, statute: str, *, by
     known_purpose(house, policy, purpose)
     on = house.today(policy)
     with house.store.write() as tx:
-        origins = {record.origin for record in house.vault.records_of(tx, subject)}
+        members = house.vault.members(tx, subject)
+        origins = {record.origin for member in members for record in house.vault.records_of(tx, member)}
         if not origins:
             raise Refusal("not_found", "basis.legal_obligation")
         house.vault.ensure_subject(tx, subject)

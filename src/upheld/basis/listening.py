@@ -7,8 +7,8 @@ from datetime import date
 import sqlalchemy as sa
 
 from upheld.basis import grounds, stops, store
-from upheld.basis.actions import KINDS
-from upheld.basis.model import ConsentRecord
+from upheld.basis.actions import KINDS, standings_of
+from upheld.basis.model import STRICT, ConsentRecord
 from upheld.basis.rules import consent_terms
 from upheld.ledger import Event
 from upheld.notice import House
@@ -25,8 +25,27 @@ def subscribe(house: House) -> None:
     stops.subscribe(house)
     grounds.subscribe(house)
     house.vault.on_erased(_forget)
+    house.vault.on_leaving(lambda tx, erasure: _leave_refusals(house, tx, erasure.subject))
     with house.store.write() as tx:
         store.forget_erased(tx)
+
+
+def _leave_refusals(house: House, tx: sa.Connection, subject: bytes) -> None:
+    """Let a no outlive the number it was said under: what is left of a merged person takes it over.
+
+    Clause: rights.objection (GDPR 7(3), 18, 21)
+    """
+    members = house.vault.members(tx, subject)[1:]
+    refusals = [one for one in house.vault.standings_of(tx, subject) if one.state in STRICT] if members else []
+    for member in members:
+        there = house.vault.subject(tx, member, lock=True)
+        if there is None or there.state != "live":  # it goes as well
+            continue
+        told = standings_of(house, tx, member)
+        own = {one.purpose: one.state for one in house.vault.standings_of(tx, member)}
+        for no in refusals:
+            if told.get(no.purpose) != own.get(no.purpose):  # it counts for this one, and would be lost
+                house.vault.set_standing(tx, member, no.purpose, no.state, no.entry_id)
 
 
 def _from_form(house: House, tx: sa.Connection, event: Event) -> None:

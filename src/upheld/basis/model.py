@@ -39,6 +39,12 @@ GROUNDS: Mapping[str, tuple[str, ...]] = {
 }  # fmt: skip
 """The stops a person may ask for, each with the grounds that the law knows (GDPR 18(1); APPI 35(1), (3), (5))."""
 
+STRICT = frozenset({"refused", "withdrawn", "objected", "upheld", "set"})
+"""The states in which a person said no, or a stop is set: of two numbers of one person they count for both."""
+
+AFFIRMED = PERMITTING | {"overruled", "lifted"}
+"""The states that end a no."""
+
 EVERY = "*"
 
 Standings: TypeAlias = Mapping[str, str]

@@ -3,15 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
-from upheld.basis.model import EVERY, PERMITTING, Ground, Recorded, Refused, Standings, mark_key, part_key
+from upheld.basis.model import (
+    AFFIRMED,
+    EVERY,
+    PERMITTING,
+    STRICT,
+    Ground,
+    Recorded,
+    Refused,
+    Standings,
+    mark_key,
+    part_key,
+)
 from upheld.notice.rules import sheet
 from upheld.policy.decide import bases_for, jurisdictions
 from upheld.policy.law import Law
 from upheld.policy.model import CompiledPolicy
-from upheld.records import Relation
+from upheld.records import Relation, Standing
 
 _STOPS = ("suppressed", "restricted", "use_ceased", "provision_stopped")
 
@@ -58,6 +69,23 @@ def effective(state: str, until: date | None, on: date) -> str:
     Clause: basis.consent
     """
     return "expired" if state in PERMITTING and until is not None and until < on else state
+
+
+def joined(own: Iterable[Standing], others: Iterable[Standing], since: datetime, on: date) -> Standings:
+    """Give how purposes stand for one number of a person who has several: its own, and the refusals of the others.
+
+    A yes stays with the records it was given for. A no of any number counts for all, unless this number said yes
+    later than that, and after it was known (`since`) that both are one person.
+    Clause: basis.consent (GDPR 7(3), 18, 21; APPI 35)
+    """
+    said = {one.purpose: one for one in own}
+    told = {name: effective(one.state, one.until, on) for name, one in said.items()}
+    for no in others:
+        mine = said.get(no.purpose)
+        later = mine is not None and mine.since > max(no.since, since) and told[no.purpose] in AFFIRMED
+        if no.state in STRICT and told.get(no.purpose) not in STRICT and not later:
+            told[no.purpose] = no.state
+    return told
 
 
 def keys_of(policy: CompiledPolicy, purpose: str, part: str = "") -> tuple[str, ...]:

@@ -114,22 +114,26 @@ def _mark(
     if purpose != EVERY:
         known_purpose(house, policy, purpose)
     state = "set" if kind == "restriction.set" else "lifted"
+    changed = False
     with house.store.write() as tx:
-        house.vault.ensure_subject(tx, subject)
-        before = standing_of(house, tx, subject, mark_key(mark, purpose))
-        if before == state or (before is None and state == "lifted"):
-            return False
-        house.ledger.append(
-            tx,
-            kind,
-            clause=CLAUSES[mark],
-            policy_version=policy.version,
-            actor=by,
-            body={"stop": mark, "purpose": purpose, **body},
-            subject=subject,
-        )
-    house.stirred.set()
-    return True
+        for member in house.vault.members(tx, subject):
+            house.vault.ensure_subject(tx, member)
+            before = standing_of(house, tx, member, mark_key(mark, purpose))
+            if before == state or (before is None and state == "lifted"):
+                continue
+            changed = True
+            house.ledger.append(
+                tx,
+                kind,
+                clause=CLAUSES[mark],
+                policy_version=policy.version,
+                actor=by,
+                body={"stop": mark, "purpose": purpose, **body},
+                subject=member,
+            )
+    if changed:
+        house.stirred.set()
+    return changed
 
 
 def subscribe(house: House) -> None:

@@ -22,6 +22,7 @@ _PARTS = {
     "relation": "keeping",
     "schedule": "scheduling",
     "links": "linking",
+    "records": "finding",
     "request": "asking",
     "consent": "bases",
     "basis": "bases",

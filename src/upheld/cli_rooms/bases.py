@@ -23,7 +23,7 @@ def person_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _who(opened: House, email: str, subject: str) -> bytes:
-    from upheld.security.actions import person_of
+    from upheld.security.finding import person_of
     from upheld.web.refusals import Refusal
 
     number, identifier = person(email, subject)

@@ -57,6 +57,7 @@ _AREAS: dict[str, tuple[int, str]] = {
     ),
     "contact": (200, "contact.received* contact.answered*"),
     "amendment": (220, "policy.published policy.effective policy.notified* record.moved*"),
+    "records": (260, "subject.proposed* subject.declined* subject.merged* subject.split*"),
     "keeping": (
         240,
         ("keys.rotated keys.backup_verified backup.made restore.replayed ledger.key_added ledger.restored "

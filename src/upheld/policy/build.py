@@ -387,4 +387,4 @@ def _evidence(part: Mapping[str, Any]) -> m.Evidence:
 
 def _role(key: str, part: Mapping[str, Any]) -> m.Role:
     purposes = part.get("purposes", ())
-    return m.Role(key, None if purposes == "all" else purposes, part.get("reviewer", False))
+    return m.Role(key, None if purposes == "all" else purposes, part.get("reviewer", False), part.get("view", "raw"))

@@ -388,11 +388,12 @@ class Never:
 
 @dataclass(frozen=True, slots=True)
 class Role:
-    """What a staff role may read data for; None means every purpose."""
+    """What a staff role may read data for (None means every purpose), and how much of a value it sees."""
 
     id: str
     purposes: tuple[str, ...] | None
     reviewer: bool
+    view: str = "raw"
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
+from dataclasses import replace
 from typing import cast
 
 import sqlalchemy as sa
@@ -18,7 +19,8 @@ from upheld.records.people import People
 RECORDS, RELATIONS = Select(store.record, "subject"), Select(store.relation, "subject")
 STANDINGS, STARTS = Select(store.standing, "subject"), Select(store.start, "subject")
 ABOUT = (RECORDS, RELATIONS, STANDINGS, STARTS)
-_SUBJECTS = "SELECT id, state, generation FROM subject WHERE id"
+_SUBJECTS = "SELECT id, state, generation, person FROM subject WHERE id"
+_MEMBERS = "SELECT id FROM subject WHERE person = ? ORDER BY id"
 _ENTER = Insert(store.subject)
 _RAISE = "UPDATE subject SET state = ?, generation = ? WHERE id = ?"
 _RAISE_MANY = (
@@ -49,12 +51,15 @@ class VaultBase:
         """
         if lock:
             self.hold(tx, [subject])
-        seen = notebook(tx).seen
-        if _place(subject) in seen:
-            held: Subject | None = seen[_place(subject)]
+        notes = notebook(tx)
+        if _place(subject) in notes.seen:
+            held: Subject | None = notes.seen[_place(subject)]
             return held
         found = rows(tx, f"{_SUBJECTS} = ?", (subject,))
-        return _subject(*found[0]) if found else None
+        told = _subject(*found[0]) if found else None
+        if notes.still:
+            notes.seen[_place(subject)] = told
+        return told
 
     def hold(self, tx: sa.Connection, subjects: Iterable[bytes]) -> None:
         """Take the rows of subjects in one order, so that two transactions never wait for each other.
@@ -93,19 +98,29 @@ class VaultBase:
         held = self.subject(tx, subject, lock=True)
         if held is None:
             raise SubjectErasedError
-        notebook(tx).seen[_place(subject)] = Subject(subject, state, held.generation + 1)
+        notebook(tx).seen[_place(subject)] = replace(held, state=state, generation=held.generation + 1)
         later(tx, _raise_all, subject)
         return held.generation + 1
 
+    def members(self, tx: sa.Connection, subject: bytes) -> tuple[bytes, ...]:
+        """List the subjects that are one person with this one, itself first; nobody but itself unless they were merged.
+
+        One that is being erased belongs to it until its rows are gone.
+        """
+        held = self.subject(tx, subject)
+        if held is None or held.person is None:
+            return (subject,)
+        return (subject, *(one for (one,) in rows(tx, _MEMBERS, (held.person,)) if one != subject))
+
 
 def _stored(tx: sa.Connection, subjects: list[bytes]) -> list[tuple[bytes, str, int]]:
-    """Give the rows of subjects as they now stand in the notebook, each once."""
+    """Give what changes of subjects as it now stands in the notebook, each once."""
     seen = notebook(tx).seen
     return [(one, seen[_place(one)].state, seen[_place(one)].generation) for one in dict.fromkeys(subjects)]
 
 
 def _enter_all(tx: sa.Connection, subjects: list[bytes]) -> None:
-    _ENTER(tx, _stored(tx, subjects))
+    _ENTER(tx, [(*row, None) for row in _stored(tx, subjects)])
 
 
 def _raise_all(tx: sa.Connection, subjects: list[bytes]) -> None:
@@ -121,8 +136,8 @@ def _place(subject: bytes) -> tuple[str, bytes]:
     return "subject", subject
 
 
-def _subject(number: bytes, state: str, generation: int) -> Subject:
-    return Subject(number, cast("State", state), generation)
+def _subject(number: bytes, state: str, generation: int, person: bytes | None) -> Subject:
+    return Subject(number, cast("State", state), generation, person)
 
 
 def _only_live(found: Subject | None) -> Subject:

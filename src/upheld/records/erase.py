@@ -38,10 +38,15 @@ class Erasing(VaultBase):
     """
 
     _hooks: tuple[Hook, ...] = ()
+    _leaving: tuple[Hook, ...] = ()
 
     def on_erased(self, hook: Hook) -> None:
         """Run `hook(tx, erasure)` in the transaction that deletes the rows, so that a higher room deletes its own."""
         self._hooks = (*self._hooks, hook)
+
+    def on_leaving(self, hook: Hook) -> None:
+        """Run `hook(tx, erasure)` before the rows of a member of a merged person go, so that its refusals outlive it."""
+        self._leaving = (*self._leaving, hook)
 
     @retried
     def erase(
@@ -141,6 +146,8 @@ class Erasing(VaultBase):
 
     def _rows(self, tx: sa.Connection, begun: Erasure, seq: int, line: str) -> None:
         """Delete the rows, free or close the subject, and write the entry that says so, in one transaction."""
+        for hook in self._leaving if begun.total else ():
+            hook(tx, begun)
         counts = self._delete(tx, begun)
         for hook in self._hooks:
             hook(tx, begun)
@@ -185,6 +192,8 @@ class Erasing(VaultBase):
             for name, table in (("relations", store.relation), ("standings", store.standing)):
                 counts[name] = tx.execute(sa.delete(table).where(table.c.subject == subject)).rowcount
             tx.execute(sa.delete(store.start).where(store.start.c.subject == subject))
+            tx.execute(sa.delete(store.merge).where(sa.or_(store.merge.c.one == subject, store.merge.c.other == subject)))
+            tx.execute(sa.update(store.subject).where(store.subject.c.id == subject).values(person=None))
         classes = None if begun.total else set(begun.classes) - {CLASS_IDENTITY}
         counts["bodies"] = self._ledger.drop_bodies(tx, subject, classes)
         return counts

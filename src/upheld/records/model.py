@@ -19,11 +19,15 @@ RelationKind = Literal["contract", "account", "application"]
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """A person as the data store knows them: a random number, a state, a generation raised by every fence."""
+    """A person as the data store knows them: a random number, a state, a generation raised by every fence.
+
+    `person` is a number that subjects share who were found to be one person; it tells when that was.
+    """
 
     id: bytes
     state: State
     generation: int
+    person: bytes | None = None
 
     @property
     def ref(self) -> str:
@@ -137,6 +141,23 @@ class Gone:
     erasure: Erasure | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """That two subjects are one person, said by one member of staff and waiting for another. Times are UTC."""
+
+    id: bytes
+    one: bytes
+    other: bytes
+    reason: str
+    proposed_by: str
+    proposed_at: datetime
+
+    @property
+    def ref(self) -> str:
+        """The id as base64url."""
+        return b64(self.id)
+
+
 class RecordsError(UpheldError):
     """The vault refused."""
 
@@ -173,6 +194,14 @@ class RecordChangedError(RecordsError):
 
     code = "record_changed"
     next_step = "Run `upheld ledger verify` and restore the record from a backup."
+
+
+class MergeError(RecordsError):
+    """The two are not made one person, or not taken apart."""
+
+    code = "merge_unknown"
+    clause = "security.organisational"
+    next_step = "`upheld records persons` lists the proposals that wait; whoever made one cannot confirm it."
 
 
 class IdentifierSharedError(RecordsError):

@@ -13,7 +13,7 @@ from upheld.records import store
 from upheld.records.cipher import derive
 from upheld.records.index import FORM, SHARED, normal_form
 from upheld.records.keyring import KeyRing
-from upheld.records.model import CLASS_IDENTITY, IdentifierSharedError
+from upheld.records.model import CLASS_IDENTITY
 
 _PUT_TAGS = Insert(store.key_tag)
 
@@ -129,13 +129,6 @@ class People:
         """List the subjects that carry an identifier."""
         tag = self.tag(kind, value, region)
         return () if tag is None else self._ring.carriers(tag)
-
-    def find(self, kind: str, value: str, region: str | None = None) -> bytes | None:
-        """Give the one subject that carries an identifier, or None; raises IdentifierSharedError for several."""
-        found = self.find_all(kind, value, region)
-        if len(found) > 1:
-            raise IdentifierSharedError
-        return found[0] if found else None
 
     def match(
         self, identifiers: Mapping[str, str], region: str | None, classes: Iterable[str]

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
+from upheld.records import store
 from upheld.records.model import Record
 from upheld.records.vault import Vault
 
@@ -55,6 +56,16 @@ def search_field(
                 found.append(record)
         after = (page[-1].subject, page[-1].id)
     return NameSearch(tuple(found), len(people), complete=True)
+
+
+def people_in(tx: sa.Connection, stated: Collection[tuple[str, str]], limit: int) -> int:
+    """Count the people with a record of these (situation, policy version) pairs, up to one more than `limit`."""
+    rec = store.record.c
+    pairs = [sa.and_(rec.situation == situation, rec.policy_version == version) for situation, version in stated]
+    if not pairs:
+        return 0
+    among = sa.select(rec.subject).where(sa.or_(*pairs)).distinct().limit(limit + 1)
+    return tx.execute(sa.select(sa.func.count()).select_from(among.subquery())).scalar_one()
 
 
 def plain(text: str) -> str:

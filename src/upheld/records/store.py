@@ -18,6 +18,22 @@ subject = sa.Table(
     sa.Column("id", sa.LargeBinary(16), primary_key=True),
     sa.Column("state", sa.String(8), nullable=False),
     sa.Column("generation", sa.Integer, nullable=False),
+    sa.Column("person", sa.LargeBinary(16)),
+    comment="person: the same for subjects that were found to be one person, empty for everybody else",
+)
+sa.Index("subject_person", subject.c.person, sqlite_where=subject.c.person.is_not(None), postgresql_where=subject.c.person.is_not(None))
+
+merge = sa.Table(
+    "merge",
+    data_metadata,
+    sa.Column("id", sa.LargeBinary(16), primary_key=True),
+    sa.Column("one", sa.LargeBinary(16), nullable=False, index=True),
+    sa.Column("other", sa.LargeBinary(16), nullable=False, index=True),
+    sa.Column("reason", sa.String(32), nullable=False),
+    sa.Column("state", sa.String(8), nullable=False),
+    sa.Column("proposed_by", sa.String(32), nullable=False),
+    sa.Column("proposed_at", UtcMs, nullable=False),
+    comment="proposals that two subjects are one person, until a second person decides",
 )
 
 relation = sa.Table(

@@ -15,6 +15,7 @@ from upheld.records.base import RECORDS
 from upheld.records.cipher import Binding, BrokenSealError, DataKey, bound, seal_many, unseal
 from upheld.records.circumstances import Circumstances
 from upheld.records.model import (
+    IdentifierSharedError,
     Put,
     Record,
     RecordChangedError,
@@ -23,6 +24,7 @@ from upheld.records.model import (
     SubjectErasingError,
 )
 from upheld.records.people import Wanted
+from upheld.records.persons import Persons
 from upheld.records.replay import Replaying
 from upheld.records.rows import read_record
 
@@ -31,7 +33,7 @@ _LIVE = store.subject.c.state == "live"
 _OF_SUBJECT = store.subject.c.id == store.record.c.subject
 
 
-class Vault(Circumstances, Replaying):
+class Vault(Circumstances, Persons, Replaying):
     """What is held about people. Safe to share between threads; `tx` is a transaction of the data store.
 
     Clause: security.technical
@@ -69,8 +71,13 @@ class Vault(Circumstances, Replaying):
             return {row[0] for row in rows_among(tx, "SELECT id FROM subject WHERE id", subjects)}
 
     def find(self, kind: str, value: str, *, region: str | None = None) -> bytes | None:
-        """Give the one subject with this identifier, or None; raises IdentifierSharedError when several have it."""
-        return self._people.find(kind, value, region)
+        """Give a subject with this identifier, or None; raises IdentifierSharedError when several persons have it."""
+        found = self._people.find_all(kind, value, region)
+        if len(found) > 1:
+            with self.data.read() as tx:
+                if not set(found) <= set(self.members(tx, found[0])):
+                    raise IdentifierSharedError
+        return found[0] if found else None
 
     def find_all(self, kind: str, value: str, *, region: str | None = None) -> tuple[bytes, ...]:
         """List the subjects with this identifier."""

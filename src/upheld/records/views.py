@@ -7,6 +7,9 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 View = Literal["raw", "masked", "redacted"]
+WIDTHS: tuple[View, ...] = ("redacted", "masked", "raw")
+"""The views, the narrowest first."""
+
 DOTS = "•••"
 """Always three, so that the length of what they stand for does not show."""
 

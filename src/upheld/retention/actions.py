@@ -60,11 +60,13 @@ def starts_of(house: House, tx: sa.Connection, record: Record, policy: CompiledP
     """
     zone = ZoneInfo(policy.timezone)
 
-    def day(word: str) -> date | None:
-        found = house.vault.start_of(tx, record.subject, word, record.relation)
-        return found.astimezone(zone).date() if found else None
+    members = house.vault.members(tx, record.subject)
 
-    relations = house.vault.relations_of(tx, record.subject)
+    def day(word: str) -> date | None:
+        found = [at for one in members if (at := house.vault.start_of(tx, one, word, record.relation))]
+        return max(found).astimezone(zone).date() if found else None
+
+    relations = [relation for one in members for relation in house.vault.relations_of(tx, one)]
     own = [one for one in relations if one.id == record.relation]
     # The relationship named at the taking counts alone for its kind; other kinds are the person's.
     counted = own + [one for one in relations if one.kind not in {named.kind for named in own}]

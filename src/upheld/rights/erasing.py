@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
 import sqlalchemy as sa
 
-from upheld.db import b64, retried, unb64
+from upheld.db import StoreConflictError, b64, retried, unb64
 from upheld.notice import House
 from upheld.records import Erasure, Record
 from upheld.retention.actions import kept_of
@@ -19,6 +20,7 @@ from upheld.rights import store
 from upheld.rights.model import ErasurePlan, Request, Staying
 from upheld.rights.rules import erasure_refused
 from upheld.security.actions import version_of
+from upheld.security.finding import records_about
 from upheld.security.model import Lock
 
 REASON = "request_erasure"
@@ -44,8 +46,9 @@ def plan_of(house: House, subject: bytes | None) -> ErasurePlan:
     today = house.today()
     with house.store.read() as tx:
         looks = _looks(house, tx, subject, today)
-        relations = house.vault.relations_of(tx, subject)
-        consents = len(house.vault.standings_of(tx, subject))
+        members = house.vault.members(tx, subject)
+        relations = [relation for one in members for relation in house.vault.relations_of(tx, one)]
+        consents = sum(len(house.vault.standings_of(tx, one)) for one in members)
     stays = tuple(
         Staying(one.record.situation, one.held, one.lock.id, one.lock.statute, one.lock.until)
         for one in looks
@@ -55,7 +58,7 @@ def plan_of(house: House, subject: bytes | None) -> ErasurePlan:
         records=dict(sorted(Counter(one.record.situation for one in looks).items())),
         relations=len(relations),
         consents=consents,
-        services=sent_to(house, subject),
+        services=_sent(house, members),
         stays=stays,
         ground=erasure_refused(relations, today),
     )
@@ -63,7 +66,7 @@ def plan_of(house: House, subject: bytes | None) -> ErasurePlan:
 
 def _looks(house: House, tx: sa.Connection, subject: bytes, on: date) -> list[_Look]:
     found: list[_Look] = []
-    for record in house.vault.records_of(tx, subject):
+    for record in records_about(house, tx, subject):
         locks = kept_of(house, tx, record, version_of(house, record)).locks
         lock = max((one for one in locks if on <= one.until), key=lambda one: one.until, default=None)
         opened = house.vault.open_fields(tx, record) if lock is not None else {}
@@ -84,8 +87,8 @@ def carry_out(house: House, request: Request, *, actor: str) -> dict[str, Any]:
         if request.subject is None:
             return certificate(house, request.number, (), _nothing(house))
         begun = _begin(house, request, request.subject, actor)
-    done: list[Erasure] = [house.vault.complete(unb64(begun["begun"]))] if begun["begun"] else []
-    left = _left(house, unb64(begun["subject"]))
+    done: list[Erasure] = [house.vault.complete(unb64(one)) for one in begun["begun"]]
+    left = _left(house, [unb64(one) for one in begun["subjects"]])
     told = places(house, done, begun["sent"], seen_before=begun["found"], seen_after=left)
     told += [{"place": "store", "state": "held", **held} for held in begun["held"]]
     return certificate(house, request.number, done, told)
@@ -93,24 +96,27 @@ def carry_out(house: House, request: Request, *, actor: str) -> dict[str, Any]:
 
 @retried
 def _begin(house: House, request: Request, subject: bytes, actor: str) -> dict[str, Any]:
-    """Fence the person and note with the request what was found, in one transaction: a crash loses neither."""
-    sent = sent_to(house, subject)
+    """Fence the person and note with the request what was found, in one transaction: a crash loses neither.
+
+    Of a merged person every number is fenced.
+    """
+    with house.store.read() as tx:
+        members = house.vault.members(tx, subject)
+    sent = _sent(house, members)
     with house.store.write() as tx:
         now = store.find(tx, request.number, lock=True) or request
         if "begun" in now.certificate:  # somebody resumed it beside us
             return dict(now.certificate)
-        house.vault.subject(tx, subject, lock=True)
+        house.vault.hold(tx, members)
+        if set(house.vault.members(tx, subject)) != set(members):
+            raise StoreConflictError
         looks = _looks(house, tx, subject, house.today())
         kept = _keep(house, tx, looks)
-        classes = {one.record.shred_class for one in looks} - {f"{HELD}{one.id}" for one in kept}
         words = {"clause": CLAUSE, "policy_version": house.in_force().version, "actor": actor}
-        begun = None
-        if classes or not kept:
-            going = classes if kept else None
-            begun = house.vault.fence(tx, subject, going, reason=REASON, release=True, **words)
+        begun = [one for member in members if (one := _fence(house, tx, member, looks, kept, words)) is not None]
         noted = {
-            "begun": begun.ref if begun is not None else "",
-            "subject": b64(subject),
+            "begun": [one.ref for one in begun],
+            "subjects": [b64(one) for one in members],
             "found": len(looks),
             "sent": list(sent),
             "held": [_held(lock) for lock in kept],
@@ -119,15 +125,35 @@ def _begin(house: House, request: Request, subject: bytes, actor: str) -> dict[s
     return noted
 
 
+def _fence(
+    house: House, tx: sa.Connection, subject: bytes, looks: list[_Look], kept: list[Lock], words: Mapping[str, str]
+) -> Erasure | None:
+    """Begin the erasure of one number of the person; nothing where a statute keeps all that stands under it."""
+    own = [one for one in looks if one.record.subject == subject]
+    stays = any(one.lock is not None and one.held for one in own)
+    classes = {one.record.shred_class for one in own} - {f"{HELD}{one.id}" for one in kept}
+    if stays and not classes:
+        return None
+    going = classes if stays else None
+    return house.vault.fence(
+        tx, subject, going, reason=REASON, release=True, clause=words["clause"],
+        policy_version=words["policy_version"], actor=words["actor"],
+    )  # fmt: skip
+
+
+def _sent(house: House, members: Sequence[bytes]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(service for one in members for service in sent_to(house, one)))
+
+
 def _held(lock: Lock) -> dict[str, Any]:
     why = f"kept by {lock.statute} until {lock.until.isoformat()}, readable for {lock.purpose} only"
     return {"why": why, "fields": sorted(lock.fields)}
 
 
-def _left(house: House, subject: bytes) -> int:
+def _left(house: House, subjects: Sequence[bytes]) -> int:
     """Look the person up again: how many records are left that no statute keeps."""
     with house.store.read() as tx:
-        found = house.vault.records_of(tx, subject)
+        found = [one for subject in subjects for one in house.vault.records_of(tx, subject)]
     return sum(not one.shred_class.startswith(HELD) for one in found)
 
 

@@ -28,6 +28,7 @@ from upheld.retention.certificate import paper_signer
 from upheld.rights import actions
 from upheld.rights.model import Request
 from upheld.security.actions import version_of
+from upheld.security.finding import records_about
 from upheld.web.pages import Frame, Pages
 
 MANIFEST, SIGNATURE = "manifest.json", "SIGNATURE"
@@ -82,14 +83,16 @@ def build(house: House, number: str, folder: Path, *, by: int) -> Path:
 
 def _files(house: House, tx: sa.Connection, request: Request) -> tuple[dict[str, bytes], list[str]]:
     subject = request.subject
-    records = house.vault.records_of(tx, subject) if subject is not None else []
+    members = house.vault.members(tx, subject) if subject is not None else ()
+    records = records_about(house, tx, subject)
     rows = [_record(house, tx, record) for record in records]
     data: dict[str, Any] = {
         "number": request.number,
         "records": rows,
         "standings": [
             {"purpose": one.purpose, "state": one.state, "since": one.since.isoformat(timespec="seconds")}
-            for one in (house.vault.standings_of(tx, subject) if subject is not None else [])
+            for member in members
+            for one in house.vault.standings_of(tx, member)
         ],
     }
     about = _about(house, tx, request, records)

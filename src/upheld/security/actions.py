@@ -8,20 +8,22 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from upheld.basis.actions import standings_of
 from upheld.basis.grounds import recorded_for
 from upheld.basis.model import PERMITTING, Refused, Standings, part_key
-from upheld.db import b64, unb64
+from upheld.db import b64
 from upheld.ledger import EntryId, NewEntry
 from upheld.notice import House
 from upheld.notice.desk import Work
 from upheld.policy.model import CompiledPolicy, Frozen
-from upheld.records import IdentifierSharedError, Record, Relation
+from upheld.records import Record, Relation
+from upheld.records.views import View, view
 from upheld.security import keys, staff
+from upheld.security.finding import Surroundings, number_of, person_of, records_about, surroundings
 from upheld.security.model import Ask, Keeping, Now, Permit, Person, Reader, Reading, ReadRecord, Shut
 from upheld.security.rules import (
     LEGAL_CLAIMS,
     check_reader,
+    check_view,
     check_worker,
     furthest,
     may_read,
@@ -36,21 +38,15 @@ _KIND_OF_WORD: Mapping[str, str] = {
     "account_closed": "account",
     "decision": "application",
 }
+_REASON = 200
+"""How long the reason of a read may be."""
+
 _keeping: list[Keeping] = []
 
 
 def keep_by(keeping: Keeping) -> None:
     """Let the room of retention answer how long a record may be read; until it does nothing can be read."""
     _keeping[:] = [keeping]
-
-
-@dataclass(frozen=True, slots=True)
-class Surroundings:
-    """What holds for all records of one person at one moment."""
-
-    standings: Standings
-    relations: tuple[Relation, ...]
-    named: Relation | None = None
 
 
 def now_of(house: House) -> Now:
@@ -74,6 +70,7 @@ class Asked(Work):
     The person is named by `reference` (as collecting answered) or by an `identifier` (kind to value). Without
     `fields` it is every field the purpose may use. `contract_id` names the contract the use is for, `part` one
     part of the purpose, `approver` the member of staff who approved a read of restricted data for legal claims.
+    `view` is how much of each value is asked for (without it all that the reader may see); `reason` goes to the entry.
     """
 
     house: House
@@ -87,6 +84,8 @@ class Asked(Work):
     contract_id: str = ""
     part: str = ""
     approver: int | None = None
+    view: View | None = None
+    reason: str = ""
 
     def check(self, tx: sa.Connection) -> Looked:
         """Look, as one of a batch of reads; what needs its entry first is only told who asks."""
@@ -168,7 +167,7 @@ def read(house: House, reader: Reader, *, subject: str = "", identifier: Mapping
     """
     what = Asked(house=house, reference=subject, identifier=identifier or {}, reader=reader, **asked)
     if reader.staff:
-        return house.writer.run(Strict(asked=what, reader=reader, subject=_number(subject) or b"")).told()
+        return house.writer.run(Strict(asked=what, reader=reader, subject=number_of(subject) or b"")).told()
     with house.store.read() as tx:
         looked = look(what, reader, tx)
     if looked.entries:
@@ -178,7 +177,7 @@ def read(house: House, reader: Reader, *, subject: str = "", identifier: Mapping
 
 async def ask(what: Asked) -> Reading:
     """Do as `read` for a coroutine: with other reads from one state, or strictly through the writer."""
-    what.subject = _number(what.reference) or b""
+    what.subject = number_of(what.reference) or b""
     looked = await what.house.looker.ask(what)
     if looked.reader.staff:
         looked = await what.house.writer.ask(Strict(asked=what, reader=looked.reader, subject=what.subject))
@@ -197,21 +196,24 @@ def look(what: Asked, reader: Reader, tx: sa.Connection) -> Looked:
     now = now_of(house)
     early = None if purpose == LEGAL_CLAIMS else check_reader(now, reader, purpose)
     person = person_of(house, what.reference, what.identifier)
-    records = house.vault.records_of(tx, person) if person else []
-    wanted = [one for one in records if not what.record or one.ref == what.record]
+    wanted = [one for one in records_about(house, tx, person) if not what.record or one.ref == what.record]
     if not wanted:
         _nobody(now, purpose, early)
-    around = surroundings(house, tx, wanted[0].subject, what.contract_id)
+    around = {one: surroundings(house, tx, one, what.contract_id) for one in dict.fromkeys(one.subject for one in wanted)}
     approved = _approver(house, tx, now, what.approver)
     asks = {one.id: ask_of(one, purpose, what.fields, part=what.part, approver=approved) for one in wanted}
-    judged = [(one, judge(house, tx, now, reader, one, around, asks[one.id])) for one in wanted]
-    opened = [
-        _read_one(house, tx, reader, one, permit, asks[one.id])
-        for one, permit in judged
-        if isinstance(permit, Permit)
+    how = check_view(reader, purpose, what.view)
+    judged = [
+        (one, how if isinstance(how, Shut) else judge(house, tx, now, reader, one, around[one.subject], asks[one.id]))
+        for one in wanted
     ]
-    if opened:
-        reading = Reading(b64(wanted[0].subject), purpose, tuple(one for one, _ in opened))
+    opened = [
+        _read_one(house, tx, reader, one, permit, asks[one.id], how, what.reason)
+        for one, permit in judged
+        if isinstance(permit, Permit) and not isinstance(how, Shut)
+    ]
+    if opened and not isinstance(how, Shut):
+        reading = Reading(b64(wanted[0].subject), purpose, tuple(one for one, _ in opened), how)
         return Looked(reader, reading, entries=tuple(entry for _, entry in opened))
     refused, entry = _refuse(house, reader, judged, purpose)
     return Looked(reader, refused=refused, entries=(entry,))
@@ -257,38 +259,6 @@ def _nobody(now: Now, purpose: str, early: Shut | None) -> None:
     if early is not None:
         raise refusal(early.refused, now.policy, purpose=purpose)
     raise Refusal("not_found", "security.technical.access", policy_version=now.policy.version)
-
-
-def person_of(house: House, subject: str, identifier: Mapping[str, str]) -> bytes | None:
-    """Find who is meant, by reference or by one identifier; None for nobody, Refusal `value_invalid` for no one form."""
-    if bool(subject) == bool(identifier) or len(identifier) > 1:
-        raise Refusal("value_invalid", "security.technical.access", fields=("subject",))
-    if subject:
-        return _number(subject)
-    kind, value = next(iter(identifier.items()))
-    region = house.in_force().policy.controller.country
-    try:
-        return house.vault.find(kind, value, region=region)
-    except (IdentifierSharedError, ValueError):  # several carry it, or it is no kind of identifier
-        raise Refusal("value_invalid", "security.technical.access", fields=("subject",)) from None
-
-
-def _number(reference: str) -> bytes | None:
-    try:
-        return unb64(reference)
-    except ValueError:
-        return None
-
-
-def surroundings(house: House, tx: sa.Connection, subject: bytes, contract_id: str = "") -> Surroundings:
-    """Take standings and relationships of a person in the transaction of the read."""
-    relations = tuple(house.vault.relations_of(tx, subject))
-    named = None
-    if contract_id:
-        kinds = ("contract", "account", "application")
-        found = (house.vault.relation_find(tx, subject, kind, contract_id) for kind in kinds)
-        named = next((one for one in found if one is not None), None)
-    return Surroundings(standings_of(house, tx, subject), relations, named)
 
 
 def judge(
@@ -361,17 +331,21 @@ def _read_one(
     record: Record,
     permit: Permit,
     ask: Ask,
+    how: View,
+    reason: str,
 ) -> tuple[ReadRecord, NewEntry]:
-    """Open a record, keep the allowed fields, and say what the entry says."""
+    """Open a record, keep the allowed fields as far as they may be seen, and say what the entry says."""
     names = allowed_fields(house, record, permit, ask.purpose, ask.fields)
     opened = house.vault.open_fields(tx, record)
-    values = {name: opened[name] for name in names if name in opened}
+    values = shown({name: opened[name] for name in names if name in opened}, how, version_of(house, record))
     body = {
         "record": record.ref,
         "situation": record.situation,
         "purpose": ask.purpose,
         "fields": list(values),
         **_grounds(house, tx, record, permit, ask),
+        **({"view": how} if how != "raw" else {}),
+        **({"reason": reason[:_REASON]} if reason else {}),
     }
     entry = NewEntry(
         kind="access.read",
@@ -385,6 +359,16 @@ def _read_one(
     ref = b64(entry.entry_id or b"")
     found = ReadRecord(record.ref, record.situation, record.policy_version, record.collected_at, values, ref)
     return found, entry
+
+
+def shown(fields: Mapping[str, Any], how: View, policy: CompiledPolicy) -> Mapping[str, Any]:
+    """Give fields as far as they may be seen; what is an address or a number the policy says.
+
+    Clause: security.technical.access (APPI 23; GDPR 5(1)(c), 32)
+    """
+    if how == "raw":
+        return fields
+    return view(fields, how, {name: policy.fields[name].format or "" for name in fields if name in policy.fields})
 
 
 def allowed_fields(

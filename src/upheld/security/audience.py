@@ -17,7 +17,9 @@ from upheld.notice import House
 from upheld.policy.model import CompiledPolicy, Purpose
 from upheld.records import Record
 from upheld.records.numbers import Numbers
-from upheld.security.actions import ask_of, judge, now_of, refusal, surroundings, version_of
+from upheld.records.views import View
+from upheld.security.actions import ask_of, judge, now_of, refusal, shown, version_of
+from upheld.security.finding import in_front, surroundings
 from upheld.security.model import Now, Permit, Reader, Shut
 from upheld.security.rules import act_of, check_reader
 from upheld.web.refusals import Refusal
@@ -28,7 +30,7 @@ TRIES = 3
 DECIDING = (
     "consent.given", "consent.refused", "consent.withdrawn", "objection.raised", "objection.decided",
     "restriction.set", "restriction.lifted", "relation.ended", "record.moved", "erase.fenced", "hold.placed",
-    "hold.lifted",
+    "hold.lifted", "subject.merged", "subject.split",
 )  # fmt: skip
 """Kinds of entry after which somebody may be in an audience who was not, or the other way round."""
 
@@ -215,28 +217,49 @@ def _walk(
 ) -> None:
     """Put every record of those situations before the gate, person by person, and keep the lines."""
     totals = _totals(now.policy, wanted)
-    for subject, records in groupby(_records(house, tx, stated), key=lambda one: one.subject):
+    for records, members in _people(house, tx, stated):
         reachable = [one for one in records if _reachable(version_of(house, one), one, wanted)]
         if not reachable:
             continue
-        around = surroundings(house, tx, subject)
+        numbers = dict.fromkeys(one.subject for one in reachable)
+        around = {one: surroundings(house, tx, one, members=in_front(one, members)) for one in numbers}
         permitted: list[Record] = []
         furthest_shut: Shut | None = None
         for record in reachable:
             fields = () if totals else needed(version_of(house, record), record, wanted.purpose)
             outcome = judge(
-                house, tx, now, reader, record, around, ask_of(record, wanted.purpose, fields), totals=totals
+                house, tx, now, reader, record, around[record.subject], ask_of(record, wanted.purpose, fields), totals=totals
             )
             if isinstance(outcome, Permit):
                 permitted.append(record)
             elif furthest_shut is None or outcome.step > furthest_shut.step:
                 furthest_shut = outcome
         if permitted:
-            _include(house, tx, wanted, permitted, found, totals=totals)
+            _include(house, tx, wanted, permitted, found, reader.views.get(wanted.purpose, "raw"), totals=totals)
         elif furthest_shut is not None:
             found.excluded[furthest_shut.refused.code] += 1
             if furthest_shut.refused.code == "purpose_gap":
                 found.gap = found.gap or furthest_shut.refused
+
+
+def _people(
+    house: House, tx: sa.Connection, stated: Sequence[tuple[str, str]]
+) -> Iterator[tuple[list[Record], tuple[bytes, ...]]]:
+    """Give the records of each person, with all numbers the person has; a merged person comes once.
+
+    Clause: security.organisational (GDPR 5(1)(d), APPI 22)
+    """
+    merged, wanted, done = house.vault.persons_in(tx), set(stated), set[bytes]()
+    for subject, records in groupby(_records(house, tx, stated), key=lambda one: one.subject):
+        members = merged.get(subject, (subject,))
+        if subject in done:
+            continue
+        if len(members) == 1:
+            yield list(records), members
+            continue
+        done.update(members)
+        every = [one for member in members for one in house.vault.records_of(tx, member)]
+        yield [one for one in every if (one.situation, one.policy_version) in wanted], members
 
 
 def _records(house: House, tx: sa.Connection, stated: Sequence[tuple[str, str]]) -> Iterator[Record]:
@@ -247,15 +270,16 @@ def _records(house: House, tx: sa.Connection, stated: Sequence[tuple[str, str]])
 
 
 def _include(
-    house: House, tx: sa.Connection, wanted: Wanted, records: Sequence[Record], found: _Found, *, totals: bool
-) -> None:
+    house: House, tx: sa.Connection, wanted: Wanted, records: Sequence[Record], found: _Found, how: View,
+    *, totals: bool,
+) -> None:  # fmt: skip
     found.count += 1
     for record in records:
         found.records.add(record.id)
         if totals:
             found.cells[_cell(record, wanted.group)] += 1
     if not totals:
-        _keep(found.spool, _person(house, tx, records, wanted))
+        _keep(found.spool, _person(house, tx, records, wanted, how))
 
 
 def _keep(spool: Spool, line: dict[str, Any]) -> None:
@@ -291,12 +315,14 @@ def needed_in(policy: CompiledPolicy, situation: str, purpose: str) -> tuple[str
     return tuple(needs or usable)
 
 
-def _person(house: House, tx: sa.Connection, records: Sequence[Record], wanted: Wanted) -> dict[str, Any]:
+def _person(
+    house: House, tx: sa.Connection, records: Sequence[Record], wanted: Wanted, how: View
+) -> dict[str, Any]:
     values: dict[str, Any] = {}
     for record in records:
         names = needed(version_of(house, record), record, wanted.purpose)
         opened = house.vault.open_fields(tx, record)
-        values.update({name: opened[name] for name in names if name in opened})
+        values.update(shown({name: opened[name] for name in names if name in opened}, how, version_of(house, record)))
     return {"subject": b64(records[0].subject), "fields": values}
 
 

@@ -21,14 +21,22 @@ from upheld.basis.store import assessments
 from upheld.db import b64, unb64
 from upheld.notice import House
 from upheld.records import identifier_kinds
-from upheld.security.actions import acting, person_of
+from upheld.records.persons import REASONS
+from upheld.records.views import WIDTHS
+from upheld.security import persons, staff
+from upheld.security.actions import acting, read
 from upheld.security.explain import explain
+from upheld.security.finding import person_of, records_about
+from upheld.security.model import Reading
+from upheld.security.searching import find_identifier
 from upheld.security.session import signed_in
 from upheld.web.forms import Form
 from upheld.web.pages import AnyRequest, Frame, Pages
 from upheld.web.refusals import Refusal
 
 _PAGE = "/console/bases"
+KINDS = ("email", *(kind for kind in identifier_kinds() if kind != "email"), "subject")
+"""By what a person is looked up, the usual one first."""
 
 
 def routes(house: House, pages: Pages) -> list[Any]:
@@ -56,13 +64,11 @@ def routes(house: House, pages: Pages) -> list[Any]:
     @post("/console/subjects", include_in_schema=False, sync_to_thread=True)
     def find(request: AnyRequest, form: NamedDependency[Form]) -> Redirect:
         """Look a person up; the address that was typed stands in no URL."""
-        acting(house, signed_in(house, request))
+        by = signed_in(house, request)
         kind, value = form.one("kind") or "email", form.one("value")
-        number, identifier = (value, {}) if kind == "subject" else ("", {kind: value})
-        subject = person_of(house, number, identifier) if value else None
-        if subject is None:
+        if not value:
             raise Refusal("not_found", "security.technical.access")
-        return Redirect(f"/console/subjects/{b64(subject)}", status_code=303)
+        return Redirect(f"/console/subjects/{find_identifier(house, by, kind, value)}", status_code=303)
 
     return [show, assess, find, *_person(house, pages), _entry(house, pages)]
 
@@ -91,11 +97,47 @@ def _person(house: House, pages: Pages) -> list[Any]:
         done(house, _subject(house, number), form, by)
         return Redirect(f"/console/subjects/{number}", status_code=303)
 
-    return [show, act]
+    @post("/console/subjects/{number:str}/look", include_in_schema=False, status_code=200, sync_to_thread=True)
+    def look(request: AnyRequest, number: FromPath[str], form: NamedDependency[Form]) -> Response[str]:
+        """Show fields of one record for a purpose, on this page only: masked, or raw with a reason; the read is an entry."""
+        by = signed_in(house, request)
+        subject, how = _subject(house, number), form.one("view")
+        if how not in WIDTHS:
+            raise Refusal("value_invalid", "security.technical.access", fields=("view",))
+        if how == "raw" and not form.one("reason").strip():
+            raise Refusal("ground_missing", "security.technical.access")
+        with house.store.read() as tx:
+            reader = staff.reader(house, tx, by)
+        purpose, reason = form.one("purpose"), form.one("reason").strip()
+        limit = reader.views.get(purpose, "raw")
+        seen = how if how == "raw" else min(how, limit, key=WIDTHS.index)
+        found = read(
+            house, reader, subject=number, purpose=purpose, record=form.one("record"), view=seen, reason=reason
+        )
+        return _subject_page(house, pages, request, subject, opened=found)
+
+    return [show, act, look]
 
 
 def _decide(house: House, subject: bytes, form: Form, by: str) -> None:
     stops.decide_objection(house, subject, form.one("purpose"), form.one("result"), reason=form.one("reason"), by=by)
+
+
+def _merge(house: House, subject: bytes, form: Form, by: str) -> None:
+    kind, value = form.one("kind") or "email", form.one("value")
+    number, identifier = (value, {}) if kind == "subject" else ("", {kind: value})
+    other = person_of(house, number, identifier) if value else None
+    if other is None:
+        raise Refusal("not_found", persons.CLAUSE)
+    persons.propose(house, subject, other, reason=form.one("reason"), by=_staff(by))
+
+
+def _split(house: House, subject: bytes, _form: Form, by: str) -> None:
+    persons.split(house, subject, by=_staff(by))
+
+
+def _staff(actor: str) -> int:
+    return int(actor.partition(":")[2])
 
 
 def _stop(house: House, subject: bytes, form: Form, by: str) -> None:
@@ -125,6 +167,8 @@ _ACTS: Mapping[str, Callable[[House, bytes, Form, str], None]] = {
     "lift": _lift,
     "statute": _statute,
     "consent": _consent,
+    "merge": _merge,
+    "split": _split,
 }
 
 
@@ -192,16 +236,20 @@ def _bases(house: House, pages: Pages, request: AnyRequest) -> Response[str]:
         made=made,
         interests={name: text for basis in policy.bases.values() for name, text in basis.interests.items()},
         purposes=policy.purposes,
-        kinds=("email", *(kind for kind in identifier_kinds() if kind != "email"), "subject"),
+        kinds=KINDS,
     )
 
 
-def _subject_page(house: House, pages: Pages, request: AnyRequest, subject: bytes) -> Response[str]:
+def _subject_page(
+    house: House, pages: Pages, request: AnyRequest, subject: bytes, opened: Reading | None = None
+) -> Response[str]:
     published = house.in_force()
     policy = published.policy
     with house.store.read() as tx:
-        states = standings_of(house, tx, subject)
-        lines = lines_of(house, tx, subject)
+        members = house.vault.members(tx, subject)
+        states = standings_of(house, tx, subject, members)
+        records = records_about(house, tx, subject)
+        lines = [line for member in members for line in lines_of(house, tx, member)]
     marks = [(*key.split("#"), state) for key, state in states.items() if "#" in key]
     keys = dict.fromkeys(key for key in (*policy.purposes, *states) if "#" not in key)
     parts = [f"{name}.{part}" for name, found in policy.purposes.items() for part in found.parts]
@@ -211,6 +259,14 @@ def _subject_page(house: House, pages: Pages, request: AnyRequest, subject: byte
         "security/person.html",
         frame=Frame.of(policy, published.effective_from),
         subject=b64(subject),
+        others=[b64(one) for one in members[1:]],
+        reasons=REASONS,
+        records=records,
+        situations={name: item.text for one in house.shelf.versions() for name, item in one.policy.situations.items()},
+        fields={name: item.text for one in house.shelf.versions() for name, item in one.policy.fields.items()},
+        opened=opened,
+        alternates=None if request.method == "GET" else {},
+        kinds=KINDS,
         standing=[(key, states[key]) for key in keys if key in states],
         lines=lines,
         set_marks=[(purpose, mark) for purpose, mark, state in marks if state == "set"],

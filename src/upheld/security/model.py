@@ -14,6 +14,7 @@ from upheld.notice import House
 from upheld.policy.law import Law
 from upheld.policy.model import CompiledPolicy, Frozen
 from upheld.records import Record, Relation
+from upheld.records.views import View
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,7 @@ class Reader:
 
     `purposes` are those the reader's roles or scopes cover, None for every purpose. Staff need training that is
     valid (`trained_until` is its last day) and the rules of the day accepted; a program answers to its scopes alone.
+    `views` are the purposes for which not everything of a value is seen.
     """
 
     actor: str
@@ -39,6 +41,7 @@ class Reader:
     trained_until: date | None = None
     accepted: Rules | None = None
     scopes: frozenset[str] = frozenset()
+    views: Mapping[str, View] = field(default_factory=Frozen)
 
     def covers(self, purpose: str) -> bool:
         """Say whether a role or scope covers a purpose."""
@@ -163,6 +166,7 @@ class Reading:
     subject: str
     purpose: str
     records: tuple[ReadRecord, ...]
+    view: View = "raw"
 
     @property
     def fields(self) -> Mapping[str, Any]:

@@ -8,12 +8,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import date
+from typing import cast
 
 from upheld.basis.model import Ground, Refused
 from upheld.basis.rules import check_basis, check_standing, consents, keys_of
 from upheld.policy.decide import state
 from upheld.policy.model import CompiledPolicy, Frozen
 from upheld.policy.period import Period
+from upheld.records.views import WIDTHS, View
 from upheld.security.model import Ask, Kept, Lock, Now, Permit, Person, Reader, Rules, Shut
 
 STEPS = (
@@ -61,6 +63,31 @@ def purposes_of(today: CompiledPolicy, roles: Iterable[str]) -> tuple[frozenset[
     everything = any(role.purposes is None for role in held)
     covered = frozenset(purpose for role in held for purpose in role.purposes or ())
     return (None if everything else covered), any(role.reviewer for role in held)
+
+
+def views_of(today: CompiledPolicy, roles: Iterable[str]) -> Mapping[str, View]:
+    """Give how much of a value is seen for each purpose that a role limits; of two roles the wider counts.
+
+    Clause: security.technical.access (APPI 23; GDPR 5(1)(c), 32)
+    """
+    held = [today.evidence.roles[name] for name in roles if name in today.evidence.roles]
+    seen: dict[str, View] = {}
+    for role in held:
+        limit = cast("View", role.view)
+        for purpose in (*(today.purposes if role.purposes is None else role.purposes), LEGAL_CLAIMS):
+            seen[purpose] = max(seen.get(purpose, limit), limit, key=WIDTHS.index)
+    return Frozen({purpose: limit for purpose, limit in seen.items() if limit != "raw"})
+
+
+def check_view(reader: Reader, purpose: str, asked: View | None) -> View | Shut:
+    """Give how much is shown: what was asked for, else all that the reader may see.
+
+    Clause: security.technical.access (APPI 23; GDPR 5(1)(c), 32)
+    """
+    limit = reader.views.get(purpose, "raw")
+    if asked is not None and WIDTHS.index(asked) > WIDTHS.index(limit):
+        return _shut("role_not_allowed", "security.technical.access")
+    return asked or limit
 
 
 def check_reader(now: Now, reader: Reader, purpose: str) -> Shut | None:

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from upheld.db import b64, retried
 from upheld.notice import House, Published
 from upheld.security.model import Account, Reader, Rules
-from upheld.security.rules import purposes_of, rules_of, training_asked
+from upheld.security.rules import purposes_of, rules_of, training_asked, views_of
 from upheld.security.store import accepted_table, account_table, link_table, role_table, training_table
 from upheld.web.refusals import Refusal
 
@@ -80,6 +80,7 @@ def reader(house: House, tx: sa.Connection, number: int) -> Reader:
         actor=f"staff:{number}",
         purposes=covered,
         reviewer=reviewer,
+        views=views_of(house.in_force().policy, found.roles),
         trained_until=found.trained_until,
         accepted=found.accepted,
     )

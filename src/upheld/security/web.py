@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 from litestar import Response, get, post
@@ -12,7 +12,7 @@ from litestar.params import FromPath, JSONBody
 from litestar.response import Redirect, Stream
 
 from upheld.notice import House, Published
-from upheld.security import actions, bases, entry, inbox, keys, lines, staff
+from upheld.security import actions, bases, entry, inbox, keys, lines, people_desk, staff
 from upheld.security.audience import Wanted, audience
 from upheld.security.guard import KeyGuard
 from upheld.security.model import Reading
@@ -41,6 +41,7 @@ class ReadBody(Closed, frozen=True):
     contract_id: str = ""
     part: str = ""
     approver: int | None = None
+    view: Literal["raw", "masked", "redacted"] | None = None
 
 
 class AudienceBody(Closed, frozen=True):
@@ -60,6 +61,7 @@ def routes(house: House, pages: Pages) -> list[Any]:
         *entry.routes(house, pages),
         *inbox.routes(house, pages),
         *bases.routes(house, pages),
+        *people_desk.routes(house, pages),
     ]
 
 
@@ -79,6 +81,7 @@ def _api(house: House, guard: KeyGuard) -> list[Any]:
             contract_id=data.contract_id,
             part=data.part,
             approver=data.approver,
+            view=data.view,
         )
         found = await actions.ask(asked)
         return Response(reading_said(found))
@@ -107,6 +110,7 @@ def reading_said(found: Reading) -> dict[str, Any]:
     return {
         "subject": found.subject,
         "purpose": found.purpose,
+        "view": found.view,
         "fields": dict(found.fields),
         "records": [
             {

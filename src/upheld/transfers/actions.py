@@ -14,17 +14,9 @@ from upheld.notice import House
 from upheld.policy.model import Recipient
 from upheld.records import Record
 from upheld.security import STEPS
-from upheld.security.actions import (
-    Surroundings,
-    ask_of,
-    judge,
-    now_of,
-    person_of,
-    refusal,
-    surroundings,
-    version_of,
-)
+from upheld.security.actions import ask_of, judge, now_of, refusal, version_of
 from upheld.security.audience import needed
+from upheld.security.finding import Surroundings, person_of, records_about, surroundings
 from upheld.security.model import Now, Permit, Reader, Shut
 from upheld.security.rules import check_reader
 from upheld.transfers.model import Allowed, Hop, Leave, Route, Stop
@@ -86,14 +78,15 @@ def transfer(house: House, reader: Reader, hop: Hop) -> Allowed:
     early = check_reader(now, reader, hop.purpose)
     subject = person_of(house, hop.subject, hop.identifier)
     with house.store.write() as tx:
-        records = house.vault.records_of(tx, subject) if subject else []
+        records = records_about(house, tx, subject)
         wanted = [one for one in records if not hop.record or one.ref == hop.record]
         if not wanted:
             if early is not None:
                 raise refusal(early.refused, now.policy, purpose=hop.purpose)
             raise Refusal("not_found", _CLAUSE, policy_version=now.policy.version)
-        around = surroundings(house, tx, wanted[0].subject, hop.contract_id)
-        judged = [(one, _gate(house, tx, asked, one, around)) for one in wanted]
+        numbers = dict.fromkeys(one.subject for one in wanted)
+        around = {one: surroundings(house, tx, one, hop.contract_id) for one in numbers}
+        judged = [(one, _gate(house, tx, asked, one, around[one.subject])) for one in wanted]
         leaves = [
             _leave(house, tx, asked, record, outcome)
             for record, outcome in judged

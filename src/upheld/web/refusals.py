@@ -27,7 +27,7 @@ _BY_STATUS: Mapping[int, str] = {
     415: "media_type",
     422: """field_not_declared field_required item_not_listed subtype_unknown source_unconfirmed special_care_no_consent
         interest_unknown statute_jurisdiction approval_missing ground_missing objection_absolute right_not_offered member_unknown
-        value_invalid idempotency_mismatch""",
+        value_invalid idempotency_mismatch search_too_wide""",
     428: "precondition_missing",
     429: "too_many",
     500: "internal",

@@ -232,7 +232,8 @@ def _letter(
             raise Refusal("suppressed", "retention.proof", policy_version=policy.version)
     address_field = next((name for name, one in policy.fields.items() if one.format == "email"), "email")
     reading = gate.read(
-        house, _reader(house, row.staff), subject=b64(subject), purpose=row.purpose, fields=(address_field,)
+        house, _reader(house, row.staff), subject=b64(subject), purpose=row.purpose, fields=(address_field,),
+        view="raw",
     )
     found = next((one for one in reversed(reading.records) if one.fields.get(address_field)), None)
     if found is None:

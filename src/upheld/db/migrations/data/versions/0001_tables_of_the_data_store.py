@@ -202,6 +202,19 @@ def upgrade() -> None:
     comment='waiting, sending, sent, refused (by which gate), bounced'
     )
     op.create_index(op.f('ix_mailing_letter_subject'), 'mailing_letter', ['subject'], unique=False)
+    op.create_table('merge',
+    sa.Column('id', sa.LargeBinary(length=16), nullable=False),
+    sa.Column('one', sa.LargeBinary(length=16), nullable=False),
+    sa.Column('other', sa.LargeBinary(length=16), nullable=False),
+    sa.Column('reason', sa.String(length=32), nullable=False),
+    sa.Column('state', sa.String(length=8), nullable=False),
+    sa.Column('proposed_by', sa.String(length=32), nullable=False),
+    sa.Column('proposed_at', sa.BigInteger(), nullable=False),
+    sa.PrimaryKeyConstraint('id'),
+    comment='proposals that two subjects are one person, until a second person decides'
+    )
+    op.create_index(op.f('ix_merge_one'), 'merge', ['one'], unique=False)
+    op.create_index(op.f('ix_merge_other'), 'merge', ['other'], unique=False)
     op.create_table('notice_used',
     sa.Column('digest', sa.String(length=64), nullable=False),
     sa.Column('until', sa.BigInteger(), nullable=False),
@@ -395,8 +408,11 @@ def upgrade() -> None:
     sa.Column('id', sa.LargeBinary(length=16), nullable=False),
     sa.Column('state', sa.String(length=8), nullable=False),
     sa.Column('generation', sa.Integer(), nullable=False),
-    sa.PrimaryKeyConstraint('id')
+    sa.Column('person', sa.LargeBinary(length=16), nullable=True),
+    sa.PrimaryKeyConstraint('id'),
+    comment='person: the same for subjects that were found to be one person, empty for everybody else'
     )
+    op.create_index('subject_person', 'subject', ['person'], unique=False, sqlite_where=sa.text('person IS NOT NULL'), postgresql_where=sa.text('person IS NOT NULL'))
     op.create_table('withdraw_ticket',
     sa.Column('digest', sa.String(length=64), nullable=False),
     sa.Column('subject', sa.LargeBinary(length=16), nullable=False),
