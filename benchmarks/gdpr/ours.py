@@ -39,7 +39,15 @@ _OPEN = (
     " AND NOT EXISTS (SELECT 1 FROM standing t WHERE t.subject = r.usr AND t.state IN ('objected', 'withdrawn', 'set')"
     " AND t.purpose IN (r.pur, '*#restricted'))"
 )
-_HINTS = (("subject s WHERE", "subject s INDEXED BY subject_shut WHERE"), ("standing t WHERE", "standing t INDEXED BY standing_stops WHERE"))
+_JOINED = (
+    " LEFT JOIN subject s ON s.id = r.usr AND s.state <> 'live'"
+    " LEFT JOIN standing t ON t.subject = r.usr AND t.state IN ('objected', 'withdrawn', 'set')"
+    " AND t.purpose IN (r.pur, '*#restricted')"
+)
+_HINTS = (
+    ("subject s ", "subject s INDEXED BY subject_shut "), ("standing t ", "standing t INDEXED BY standing_stops "),
+    (" t.purpose IN", " +t.purpose IN"),
+)  # fmt: skip
 
 
 def _hinted(text: str) -> str:
@@ -50,10 +58,11 @@ def _hinted(text: str) -> str:
 
 
 _META = ", ".join(f"r.{name}" for name in ("key", *METADATA))
-_READ = {by: f"SELECT r.key, r.usr, r.data FROM gdpr_record r WHERE r.{by} = ?{_OPEN}" for by in ("key", "pur", "usr")}
-_READ_META = {by: f"SELECT {_META} FROM gdpr_record r WHERE r.{by} = ?{_OPEN}" for by in ("key", "usr")}
+_FROM = f"FROM gdpr_record r{_JOINED} WHERE s.id IS NULL AND t.subject IS NULL AND r."
+_READ = {by: f"SELECT r.key, r.usr, r.data {_FROM}{by} = ?" for by in ("key", "pur", "usr")}
+_READ_META = {by: f"SELECT {_META} {_FROM}{by} = ?" for by in ("key", "usr")}
 _THERE = "SELECT count(*) FROM gdpr_record WHERE key = ?"
-_WHOSE = f"SELECT r.usr FROM gdpr_record r WHERE r.key = ?{_OPEN}"
+_WHOSE = f"SELECT r.usr {_FROM}key = ?"
 _LIVE = "SELECT 1 FROM subject s WHERE s.id = ? AND s.state = 'live'"
 _INSERT = "INSERT INTO gdpr_record (key, pur, ttl, usr, obj, dec, acl, shr, src, cat, data)"
 _COUNT = "SELECT count(*) FROM changed"
@@ -145,9 +154,16 @@ class Ours:
         self._tell("access.read" if subject else "access.bulk", body, subject)
         if one.does == "read_meta":
             return rows
-        of = self._parts.binding.of
-        sealed = [(subject, of(subject, key.encode()), data) for key, subject, data in rows]
-        return list(zip([row[0] for row in rows], self._parts.held.ring.unseal_many(CLASS, sealed), strict=True))
+        return self._opened(rows)
+
+    def _opened(self, rows: list[tuple[str, bytes, bytes]]) -> list[tuple[str, bytes]]:
+        """Open the data of rows (key, whose, sealed); a row that does not open fails the whole read."""
+        if not rows:
+            return []
+        keys, subjects, sealed = zip(*rows, strict=True)
+        items = [key.encode() for key in keys]
+        opened = self._parts.held.ring.unseal_many(CLASS, self._parts.binding, subjects, items, sealed)
+        return list(zip(keys, opened, strict=True))
 
     def _logs(self, one: Operation) -> list[tuple[Any, ...]]:
         self._pass("audit", "meta")
@@ -229,14 +245,9 @@ class Ours:
 
     def _move(self, by: str, value: str | bytes, new: bytes) -> list[str]:
         """Give records to another person: each is opened under the old key and sealed under the new one."""
-        of = self._parts.binding.of
-        rows = self._hot.rows(self._spell(_READ[by]), (value,))
-        opened = self._parts.held.ring.unseal_many(CLASS, [(old, of(old, key.encode()), data) for key, old, data in rows])
-        self._hot.many(
-            _MOVE,
-            [(new, self._sealed(new, row[0], plain), row[0]) for row, plain in zip(rows, opened, strict=True)],
-        )
-        return [row[0] for row in rows]
+        opened = self._opened(self._hot.rows(self._spell(_READ[by]), (value,)))
+        self._hot.many(_MOVE, [(new, self._sealed(new, key, plain), key) for key, plain in opened])
+        return [key for key, _ in opened]
 
     def _sealed(self, subject: bytes, key: str, data: str | bytes) -> bytes:
         plain = data.encode() if isinstance(data, str) else data

@@ -20,9 +20,9 @@ from upheld.records import (
     KeyGoneError,
     SubjectErasedError,
     SubjectErasingError,
+    keycache,
     open_holdings,
 )
-from upheld.records.keyring import CACHE_SECONDS
 
 WORDS = {"clause": "rights.erasure", "policy_version": "1", "actor": "svc:rights"}
 
@@ -285,7 +285,7 @@ def test_unwrapped_keys_are_kept_a_minute(house, hanako):
     subject, _ = house.collect(hanako)
     first = house.held.ring.data_key(subject, "marketing")
     assert house.held.ring.data_key(subject, "marketing") is first
-    house.clock.advance(seconds=CACHE_SECONDS)
+    house.clock.advance(seconds=keycache.SECONDS)
     assert house.held.ring.data_key(subject, "marketing") is not first
 
 

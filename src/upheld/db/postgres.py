@@ -144,8 +144,11 @@ def logs_parameters(made: sa.Engine) -> bool:
 
 @functools.lru_cache(maxsize=1024)
 def placeholders(sql: str) -> str:
-    """Turn `?` into the driver's own placeholder; the statements of hot paths hold no question mark of their own."""
-    return sql.replace("%", "%%").replace("?", "%s")
+    """Turn `?` into the driver's own placeholder; the statements of hot paths hold no question mark of their own.
+
+    Lists are sent as they are in memory: spelling bytes out costs more than looking for them.
+    """
+    return sql.replace("%", "%%").replace("ANY(?)", "ANY(%b)").replace("?", "%s")
 
 
 @contextmanager

@@ -172,7 +172,7 @@ def put_bundles(tx: sa.Connection, changed: Mapping[int, tuple[bytes, bytes, byt
 def unqueue(tx: sa.Connection, ids: Sequence[bytes]) -> int:
     """Delete waiting entries that were placed; gives how many there were."""
     if tx.dialect.name == "postgresql":
-        return tx.exec_driver_sql("DELETE FROM ledger_pending WHERE id = ANY(%s)", (list(ids),)).rowcount
+        return tx.exec_driver_sql("DELETE FROM ledger_pending WHERE id = ANY(%b)", (list(ids),)).rowcount
     return tx.exec_driver_sql("DELETE FROM ledger_pending WHERE id = ?", [(one,) for one in ids]).rowcount
 
 

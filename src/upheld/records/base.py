@@ -25,7 +25,7 @@ _ENTER = Insert(store.subject)
 _RAISE = "UPDATE subject SET state = ?, generation = ? WHERE id = ?"
 _RAISE_MANY = (
     "UPDATE subject SET state = told.state, generation = told.generation"
-    " FROM unnest(%s::bytea[], %s::varchar[], %s::int[]) AS told (id, state, generation) WHERE subject.id = told.id"
+    " FROM unnest(%b::bytea[], %b::varchar[], %b::int[]) AS told (id, state, generation) WHERE subject.id = told.id"
 )
 
 

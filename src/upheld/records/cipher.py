@@ -16,6 +16,9 @@ FORM = b"\x01"
 SCHEMA = b"\x01"
 """Version of the bound data, the last byte of it."""
 
+SEAL = 29
+"""Bytes that sealing adds: form, nonce and tag."""
+
 
 class BrokenSealError(Exception):
     """Sealed bytes do not open: they, their place or their key were changed."""
@@ -46,6 +49,20 @@ class Binding:
             self._head, len(subject).to_bytes(2, "big"), subject, len(item).to_bytes(2, "big"), item, self._tail,
         ))  # fmt: skip
 
+    def unsealed(
+        self, ciphers: Sequence[AESGCM], subjects: Sequence[bytes], items: Sequence[bytes], sealed: Sequence[bytes]
+    ) -> list[bytes]:
+        """Open many of this place, each with its own cipher as `unseal` does; raises BrokenSealError."""
+        of, found = self.of, list[bytes]()
+        try:
+            for cipher, subject, item, one in zip(ciphers, subjects, items, sealed, strict=True):
+                if one[:1] != FORM or len(one) < SEAL:
+                    raise BrokenSealError
+                found.append(cipher.decrypt(one[1:13], one[13:], of(subject, item)))
+        except InvalidTag:
+            raise BrokenSealError from None
+        return found
+
 
 def seal(cipher: AESGCM, plain: bytes, aad: bytes, random: Callable[[int], bytes]) -> bytes:
     """Give format byte, random nonce, ciphertext and tag: 29 bytes more than `plain`."""
@@ -66,7 +83,7 @@ def seal_many(
 
 def unseal(cipher: AESGCM, sealed: bytes, aad: bytes) -> bytes:
     """Open what `seal` made; raises BrokenSealError."""
-    if sealed[:1] != FORM or len(sealed) < 29:
+    if sealed[:1] != FORM or len(sealed) < SEAL:
         raise BrokenSealError
     try:
         return cipher.decrypt(sealed[1:13], sealed[13:], aad)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections import OrderedDict
 from collections.abc import Collection, Iterable
 
 import sqlalchemy as sa
@@ -11,7 +10,7 @@ import sqlalchemy as sa
 from upheld.db import Hot, rows_among
 from upheld.records import store
 from upheld.records.bucket import Bucket, number_of
-from upheld.records.cipher import DataKey
+from upheld.records.keycache import KeyCache
 from upheld.records.keykeeping import KeyKeeping
 from upheld.records.keyrows import bucket_aad, bucket_of
 
@@ -27,7 +26,7 @@ class KeyBuckets(KeyKeeping):
 
     _lock: threading.RLock
     _reader: Hot
-    _deks: OrderedDict[tuple[bytes, str], tuple[float, DataKey]]
+    _deks: KeyCache
     _buckets: dict[int, Bucket]
     _epoch: int
     _root_id: str

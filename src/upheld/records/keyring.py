@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import OrderedDict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -21,12 +20,11 @@ from upheld.records import store
 from upheld.records.bucket import Bucket
 from upheld.records.cipher import Binding, DataKey, seal, seal_many, unseal
 from upheld.records.keybuckets import BUCKETS, KeyBuckets
+from upheld.records.keycache import KeyCache
 from upheld.records.keyrows import KeyRows, bucket_of, dek_aad, meta_aad, unwrap
 from upheld.records.model import CLASS_IDENTITY, RecordsError
 from upheld.records.root import RootError, RootProvider
 
-CACHE_SECONDS = 60.0
-CACHE_SIZE = 10_000
 EPOCH_SECONDS = {"sqlite": 0.001, "postgresql": 0.05}
 """How old the knowledge of the epoch may be; SQLite tells cheaply that somebody wrote, PostgreSQL does not."""
 
@@ -92,7 +90,7 @@ class KeyRing(KeyBuckets):
         self._ids = ids
         self._rows = KeyRows(root, clock, ids)
         self._lock = threading.RLock()
-        self._deks: OrderedDict[tuple[bytes, str], tuple[float, DataKey]] = OrderedDict()
+        self._deks = KeyCache()
         self._buckets: dict[int, Bucket] = {}
         self._meta: dict[str, bytes] = {}
         self._bodies_about_nobody: dict[str, DataKey] = {}
@@ -135,21 +133,16 @@ class KeyRing(KeyBuckets):
 
     def data_key(self, subject: bytes, shred_class: str) -> DataKey | None:
         """Give the key of a subject and shred class; None when there is none or it was destroyed."""
-        at, now = (subject, shred_class), self._clock.now().timestamp()
+        now = self._clock.now().timestamp()
         with self._lock:
             self._drop_if_stale()
-            held = self._deks.get(at)
-            if held is not None and 0 <= now - held[0] < CACHE_SECONDS:
-                self._deks.move_to_end(at)
-                return held[1]
-            raw = self._load(subject, shred_class)
-            if raw is None:
-                self._deks.pop(at, None)
-                return None
-            key = DataKey(raw)
-            self._deks[at] = (now, key)
-            if len(self._deks) > CACHE_SIZE:
-                self._deks.popitem(last=False)
+            (key,) = self._deks.find(shred_class, (subject,), now)
+            if key is None:
+                raw = self._load(subject, shred_class)
+                if raw is None:
+                    return None
+                key = DataKey(raw)
+                self._deks.put(shred_class, subject, key, now)
             return key
 
     def _drop_if_stale(self) -> None:
@@ -213,10 +206,8 @@ class KeyRing(KeyBuckets):
         with self._lock:
             if made.epoch != self._epoch:
                 return
-            for at, raw in made.keys.items():
-                self._deks[at] = (now, DataKey(raw))
-            while len(self._deks) > CACHE_SIZE:
-                self._deks.popitem(last=False)
+            for (subject, name), raw in made.keys.items():
+                self._deks.put(name, subject, DataKey(raw), now)
 
     # sealing
 
@@ -228,44 +219,41 @@ class KeyRing(KeyBuckets):
         """Open what `seal` made; raises KeyGoneError or BrokenSealError."""
         return unseal(self._key(subject, shred_class).record(), sealed, aad)
 
-    def unseal_many(self, shred_class: str, sealed: Sequence[tuple[bytes, bytes, bytes]]) -> list[bytes]:
-        """Open many, each (subject, what it is bound to, sealed bytes), with one look at the epoch; raises as `unseal`."""
-        with self._lock:
-            held = self.warm(shred_class, {subject for subject, _, _ in sealed})
-            return [unseal(held[subject], one, aad) for subject, aad, one in sealed]
+    def unseal_many(
+        self, shred_class: str, bound: Binding, subjects: Sequence[bytes], items: Sequence[bytes], sealed: Sequence[bytes]
+    ) -> list[bytes]:
+        """Open many of one place, given as columns, with one look at the epoch; raises as `unseal`.
 
-    def warm(self, shred_class: str, subjects: Collection[bytes]) -> dict[bytes, AESGCM]:
-        """Give the ciphers of many subjects' records; those not at hand are read together. Raises KeyGoneError."""
-        return {subject: key.record() for subject, key in self._keys(shred_class, subjects).items()}
+        The key of each person is opened once, whatever the number of their records.
+        """
+        return bound.unsealed(self.warm(shred_class, subjects), subjects, items, sealed)
 
-    def ready(self, shred_class: str, subjects: Collection[bytes]) -> dict[bytes, AESGCM]:
+    def warm(self, shred_class: str, subjects: Sequence[bytes]) -> list[AESGCM]:
+        """Give the ciphers of subjects' records in their order; those not at hand are read together. Raises KeyGoneError."""
+        return [key.record() for key in self._keys(shred_class, subjects)]
+
+    def ready(self, shred_class: str, subjects: Sequence[bytes]) -> list[AESGCM]:
         """Do as `warm`, making the keys that are missing, committed before this returns."""
         try:
             return self.warm(shred_class, subjects)
         except KeyGoneError:
-            for subject in subjects:
+            for subject in dict.fromkeys(subjects):
                 self.ensure(subject, [shred_class])
             return self.warm(shred_class, subjects)
 
-    def _keys(self, shred_class: str, subjects: Collection[bytes]) -> dict[bytes, DataKey]:
+    def _keys(self, shred_class: str, subjects: Sequence[bytes]) -> list[DataKey]:
         now = self._clock.now().timestamp()
         with self._lock:
             self._drop_if_stale()
-            keys: dict[bytes, DataKey] = {}
-            missing = []
-            for subject in subjects:
-                held = self._deks.get((subject, shred_class))
-                if held is not None and 0 <= now - held[0] < CACHE_SECONDS:
-                    keys[subject] = held[1]
-                else:
-                    missing.append(subject)
-            loaded = self._load_many(missing, shred_class) if len(missing) > 1 else {}
+            held = self._deks.find(shred_class, subjects, now)
+            missing = [subject for subject, key in zip(subjects, held, strict=True) if key is None] if None in held else []
+            loaded = self._load_many(list(dict.fromkeys(missing)), shred_class) if len(missing) > 1 else {}
+            for subject, key in loaded.items():
+                self._deks.put(shred_class, subject, key, now)
             for subject in missing:
-                key = keys[subject] = loaded.get(subject) or self._key(subject, shred_class)
-                self._deks[subject, shred_class] = (now, key)
-            while len(self._deks) > CACHE_SIZE:
-                self._deks.popitem(last=False)
-            return keys
+                if subject not in loaded:
+                    loaded[subject] = self._key(subject, shred_class)
+            return [key or loaded[subject] for subject, key in zip(subjects, held, strict=True)]
 
     def _load_many(self, subjects: Sequence[bytes], shred_class: str) -> dict[bytes, DataKey]:
         """Read keys and their bucket keys together; what is not of one epoch is left to be read one by one."""
@@ -310,12 +298,12 @@ class KeyRing(KeyBuckets):
 
     def seal_bodies(self, bodies: Sequence[Body]) -> list[tuple[bytes, bytes]]:
         """Do as `seal_body` for many, with one look at the keys of each shred class."""
-        about: dict[str, set[bytes]] = {}
+        about: dict[str, list[bytes]] = {}
         for _, subject, shred_class, _ in bodies:
             if subject is not None:
-                about.setdefault(shred_class, set()).add(subject)
+                about.setdefault(shred_class, []).append(subject)
         try:
-            keys = {name: self._keys(name, subjects) for name, subjects in about.items()}
+            keys = {name: dict(zip(subjects, self._keys(name, subjects), strict=True)) for name, subjects in about.items()}
         except KeyGoneError:  # of a class that is new to somebody, or of somebody who is gone
             return [self.seal_body(*one) for one in bodies]
         sealed: list[tuple[bytes, bytes]] = []

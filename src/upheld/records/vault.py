@@ -143,16 +143,15 @@ class Vault(Circumstances, Persons, Replaying):
         starts: Collection[str] = (),
     ) -> list[bytes]:
         """Do as `put_record` for many records of one situation; gives their ids in the same order."""
-        subjects = dict.fromkeys(one.subject for one in puts)
-        for subject in subjects:
+        for subject in dict.fromkeys(one.subject for one in puts):
             self.ensure_subject(tx, subject)
-        ciphers = self._ring.ready(shred_class, subjects)
+        ciphers = self._ring.ready(shred_class, [one.subject for one in puts])
         at = collected_at or self._clock.now()
         binding, time = Binding(self._ring.tenant, "record", situation, policy_version), to_ms(at)
         ids = self._ids.uuid7s(len(puts))
         told = [
-            (ciphers[one.subject], canonical(one.fields), binding.of(one.subject, record))
-            for record, one in zip(ids, puts, strict=True)
+            (cipher, canonical(one.fields), binding.of(one.subject, record))
+            for cipher, record, one in zip(ciphers, ids, puts, strict=True)
         ]
         for record, one, sealed in zip(ids, puts, seal_many(told, self._ids.random), strict=True):
             subject, origin, _, subtype, relation, review = one
