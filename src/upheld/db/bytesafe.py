@@ -15,6 +15,7 @@ _URL = bytes.maketrans(b"+/", b"-_")
 _MAX_INT = 2**53 - 1
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _ENCODER = msgspec.json.Encoder(order="sorted")
+_DECODER = msgspec.json.Decoder()
 _ASTRAL = re.compile("[\U00010000-\U0010ffff]")
 
 
@@ -56,7 +57,10 @@ def canonical(value: Any) -> bytes:
 
 def parse_canonical(raw: bytes) -> Any:
     """Read JSON written by `canonical`; raises ValueError on anything that is not JSON."""
-    return json.loads(raw)
+    try:
+        return _DECODER.decode(raw)
+    except msgspec.DecodeError:  # its text may quote what was read
+        raise ValueError("not JSON") from None
 
 
 def _ordinary(value: Any) -> bool:

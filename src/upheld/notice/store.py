@@ -76,13 +76,20 @@ class Shelf:
         self._rows: tuple[tuple[AnyRow, AnyRow], ...] = ()
         self._policies: dict[tuple[str, str], CompiledPolicy] = {}
         self._published: dict[str, Published] = {}
+        self._in_force: Published | None = None
 
     def in_force(self, at: datetime | None = None) -> Published | None:
         """Give the version in force at a moment (default: now), or None before the first."""
         moment = self._clock.now() if at is None else at
+        last = self._in_force  # what was answered last, while nothing newer can be known: without waiting for the lock
+        if last is not None and self._is_fresh() and last.in_force(moment):
+            return last
         with self._lock:
             rows = [pair for pair in self._current() if pair[0].effective_from <= moment]
-            return self._load(rows[-1][0].version) if rows else None
+            found = self._load(rows[-1][0].version) if rows else None
+            if at is None:
+                self._in_force = found
+            return found
 
     def announced(self, at: datetime | None = None) -> Published | None:
         """Give the next version that is published but not yet in force at a moment, or None."""
@@ -95,6 +102,9 @@ class Shelf:
 
     def version(self, version: str) -> Published | None:
         """Give a published version by its number, or None."""
+        kept = self._published.get(version)
+        if kept is not None and self._is_fresh():
+            return kept
         with self._lock:
             self._current()
             known = {head.version for head, _ in self._rows}
@@ -137,9 +147,10 @@ class Shelf:
 
         SQLite tells cheaply, and is asked again after a millisecond; PostgreSQL does not tell, and is asked after 50.
         """
-        now = time.monotonic()
-        if now - self._looked < (LOOK_SECONDS if self._news is None else TELL_SECONDS):
+        if self._is_fresh():
             return False
+        self._in_force = None
+        now = time.monotonic()
         seen = look.news()
         if seen is not None and seen == self._news:
             self._looked = now
@@ -147,13 +158,18 @@ class Shelf:
         self._news, self._looked = seen, now
         return True
 
+    def _is_fresh(self) -> bool:
+        return time.monotonic() - self._looked < (LOOK_SECONDS if self._news is None else TELL_SECONDS)
+
     def look(self, tx: sa.Connection) -> None:
         """Look at what is published in a transaction that writes, so that it decides by what it sees there.
 
         On SQLite nobody else can write meanwhile, so that looking again is enough.
         """
         if tx.dialect.name == "sqlite":
-            self._looked = 0.0
+            with self._lock:
+                self._looked = 0.0
+                self._current()
             return
         (newest,) = rows(tx, _NEWEST)
         if newest != self._seen:
@@ -162,7 +178,7 @@ class Shelf:
     def look_again(self) -> None:
         """Look at the store at the next question; for whoever has just published."""
         with self._lock:
-            self._news, self._looked = -1, 0.0
+            self._news, self._looked, self._in_force = -1, 0.0, None
 
     def _load(self, version: str) -> Published:
         kept = self._published.get(version)

@@ -13,6 +13,9 @@ from datetime import date
 from upheld.policy.law import Law, regimes
 from upheld.policy.model import CompiledPolicy
 
+_DECIDED = 4096
+"""How many answers are kept with a policy before they are forgotten."""
+
 GAP_CODE = "PP107"
 
 
@@ -88,9 +91,16 @@ def bases_for(
     standings: Iterable[str] = (),
 ) -> dict[str, str]:
     """Give the basis of a purpose for each regime that holds; empty where a regime asks and none is stated."""
-    held = regimes(policy.reach, policy.packs, area, on, law)
     open_ = frozenset(standings)
-    return {regime: basis_in(policy, law, purpose, situation, regime, on, open_) for regime in held}
+    asked = law.content_hash, purpose, situation, area, on, open_
+    known = policy.decided.get(asked)
+    if known is None:
+        held = regimes(policy.reach, policy.packs, area, on, law)
+        known = {regime: basis_in(policy, law, purpose, situation, regime, on, open_) for regime in held}
+        if len(policy.decided) >= _DECIDED:
+            policy.decided.clear()
+        policy.decided[asked] = known
+    return dict(known)
 
 
 def basis_in(

@@ -473,6 +473,11 @@ class CompiledPolicy:
         return f"{self.version}; sha256={self.promise_hash}"
 
     @cached_property
+    def decided(self) -> dict[Any, Mapping[str, str]]:
+        """Keep answers that hang on this policy, the law and the day alone, for `decide.bases_for`."""
+        return {}
+
+    @cached_property
     def field_bits(self) -> Mapping[str, int]:
         """Give each field its bit, in the order of the folder."""
         return Frozen({name: 1 << place for place, name in enumerate(self.fields)})

@@ -28,18 +28,31 @@ def retained_until(
     Clause: retention.ceiling (APPI 22, GDPR 5(1)(e))
     """
     found = policy.situations[situation]
-    ends = {name: _last_day(policy, found, name, starts) for name in found.fields}
+    ends = _last_days(policy, found, found.fields, starts)
     if current is not None and current.amendment.applies_to_held and situation in current.situations:
-        newer = current.situations[situation]
-        ends = {name: _earliest((end, _last_day(current, newer, name, starts))) for name, end in ends.items()}
+        newer = _last_days(current, current.situations[situation], found.fields, starts)
+        ends = {name: _earliest((end, newer[name])) for name, end in ends.items()}
     locks = tuple(lock for law in policy.retention.longer_by_law if (lock := _lock(law, situation, starts)))
     return Kept(Frozen(ends), locks, f"retention.{found.subject}")
 
 
-def _last_day(policy: CompiledPolicy, situation: Situation, name: str, starts: Starts) -> date | None:
+def _last_days(
+    policy: CompiledPolicy, situation: Situation, names: Iterable[str], starts: Starts
+) -> dict[str, date | None]:
+    """Give the last day of each field; fields under one rule share theirs."""
+    days: dict[int, date | None] = {}
+    found: dict[str, date | None] = {}
+    for name in names:
+        rule = _narrowest(policy.retention.rules, situation.id, name)
+        if id(rule) not in days:
+            days[id(rule)] = _last_day(policy, situation, rule, starts)
+        found[name] = days[id(rule)]
+    return found
+
+
+def _last_day(policy: CompiledPolicy, situation: Situation, rule: RetentionRule | None, starts: Starts) -> date | None:
     kind = policy.retention.kinds.get(situation.subject)
     own = kind.ends if kind else ()
-    rule = _narrowest(policy.retention.rules, situation.id, name)
     days = [_after(policy, end, own, starts) for end in (rule.ends if rule is not None else own)]
     ceiling = policy.retention.ceiling
     if ceiling is not None and not (rule is not None and rule.floor):  # a statute that must keep goes before it

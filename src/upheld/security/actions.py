@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from upheld.basis.grounds import recorded_for
 from upheld.basis.model import PERMITTING, Refused, Standings, part_key
-from upheld.db import b64
+from upheld.db import b64, notebook
 from upheld.ledger import EntryId, NewEntry
 from upheld.notice import House
 from upheld.notice.desk import Work
@@ -38,6 +38,7 @@ _KIND_OF_WORD: Mapping[str, str] = {
     "account_closed": "account",
     "decision": "application",
 }
+_NOW = "security.now"
 _REASON = 200
 """How long the reason of a read may be."""
 
@@ -53,6 +54,17 @@ def now_of(house: House) -> Now:
     """Take the version in force, the law and the day once for one answer."""
     published = house.in_force()
     return Now(published.policy, house.law, house.today(published.policy), rules_today(published))
+
+
+def _now_in(house: House, tx: sa.Connection) -> Now:
+    """Take them once for all answers from one state of the store, if the transaction has seen none other."""
+    notes = notebook(tx)
+    if not notes.still:
+        return now_of(house)
+    found: Now | None = notes.seen.get(_NOW)
+    if found is None:
+        found = notes.seen[_NOW] = now_of(house)
+    return found
 
 
 def version_of(house: House, record: Record) -> CompiledPolicy:
@@ -193,7 +205,7 @@ def _entries(house: House, looked: Looked) -> Entries:
 def look(what: Asked, reader: Reader, tx: sa.Connection) -> Looked:
     """Put every record asked for before the gate and open those that it lets through."""
     house, purpose = what.house, what.purpose
-    now = now_of(house)
+    now = _now_in(house, tx)
     early = None if purpose == LEGAL_CLAIMS else check_reader(now, reader, purpose)
     person = person_of(house, what.reference, what.identifier)
     wanted = [one for one in records_about(house, tx, person) if not what.record or one.ref == what.record]

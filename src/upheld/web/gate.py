@@ -23,7 +23,7 @@ async def check_request(request: AnyRequest) -> None:
     """
     if request.method not in _UNSAFE:
         return
-    program = request.url.path.startswith("/api/")
+    program = request.scope["path"].startswith("/api/")
     if not program and not request.route_handler.opt.get("cross_site"):
         check_origin(request)
     kind = request.content_type[0]

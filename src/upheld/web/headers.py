@@ -6,7 +6,6 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
-from litestar.datastructures import MutableScopeHeaders
 from litestar.enums import ScopeType
 from litestar.types import Message, Scope
 
@@ -24,6 +23,17 @@ _LABEL = "upheld_policy"
 _FRAMERS = "upheld_framers"
 _PRIVATE = "upheld_private"
 _CALLER = "upheld_caller"
+
+_ALWAYS = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"cross-origin-opener-policy", b"same-origin"),
+    (b"permissions-policy", b"camera=(), geolocation=(), microphone=()"),
+)
+_TO_CALLER = (
+    (b"access-control-expose-headers", b"Location, Retry-After, Idempotency-Replayed, Upheld-Policy"),
+    (b"vary", b"Origin"),
+)
 
 
 def csp(framers: Sequence[str] = ()) -> str:
@@ -62,28 +72,29 @@ def spoken_for(scope: Scope) -> str | None:
 
 
 def sealer(label: Callable[[], str | None]) -> Callable[[Message, Scope], Awaitable[None]]:
-    """Make the hook that completes the headers of every response; `label` tells the version in force."""
+    """Make the hook that completes the headers of every response; `label` tells the version in force.
+
+    What the response says itself stays, except that what is private is kept by nobody.
+    """
 
     async def seal(message: Message, scope: Scope) -> None:
         if message["type"] != "http.response.start" or scope["type"] != ScopeType.HTTP:
             return
-        message.setdefault("headers", [])
-        headers = MutableScopeHeaders.from_message(message)
         state: dict[str, Any] = scope["state"]
-        headers.setdefault("Content-Security-Policy", csp(state[_FRAMERS]) if state.get(_FRAMERS) else CSP)
-        headers.setdefault("X-Content-Type-Options", "nosniff")
-        headers.setdefault("Referrer-Policy", "no-referrer")
-        headers.setdefault("Cross-Origin-Opener-Policy", "same-origin")
-        headers.setdefault("Permissions-Policy", "camera=(), geolocation=(), microphone=()")
+        headers = [(name.lower(), value) for name, value in message.get("headers", ())]
+        there = {name for name, _ in headers}
+        headers += [one for one in _ALWAYS if one[0] not in there]
+        if b"content-security-policy" not in there:
+            headers.append((b"content-security-policy", csp(state[_FRAMERS]).encode() if state.get(_FRAMERS) else CSP))
         if state.get(_PRIVATE):
-            headers["Cache-Control"] = "no-store"
+            headers = [one for one in headers if one[0] != b"cache-control"]
+            headers.append((b"cache-control", b"no-store"))
         if state.get(_CALLER):
-            headers["Access-Control-Allow-Origin"] = state[_CALLER]
-            headers["Access-Control-Expose-Headers"] = "Location, Retry-After, Idempotency-Replayed, Upheld-Policy"
-            headers.add("Vary", "Origin")
+            headers += [(b"access-control-allow-origin", state[_CALLER].encode()), *_TO_CALLER]
         version = spoken_for(scope) or label()
-        if version is not None:
-            headers.setdefault("Upheld-Policy", version)
+        if version is not None and b"upheld-policy" not in there:
+            headers.append((b"upheld-policy", version.encode()))
+        message["headers"] = headers
 
     return seal
 
@@ -97,4 +108,4 @@ def _origin(site: str) -> str:
     return f"{parts.scheme}://{parts.hostname}{port}"
 
 
-CSP = csp()
+CSP = csp().encode()
