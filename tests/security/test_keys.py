@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -70,6 +71,32 @@ def test_finding_a_person_to_write_a_consent_needs_the_scope(site: Site, subject
     assert site.http.post("/api/v1/consents", json=body, headers=headers).status_code == status
 
 
+@pytest.mark.parametrize(
+    ("scope", "status"), [("collect:event", 403), ("consents:analyse", 403), ("consents:announce", 201), ("consents:write", 201)]
+)
+def test_a_key_speaks_for_a_number_only_within_its_scope(site: Site, subject: str, scope: str, status: int) -> None:
+    """Whoever brings a key is judged by it, also with somebody's number; the person's own browser brings none."""
+    body = {"subject": subject, "purpose": "announce", "action": "object"}
+    headers = {**auth(site, scope, label=f"number {scope}"), "Idempotency-Key": f"number {scope}"}
+    answer = site.http.post("/api/v1/consents", json=body, headers=headers)
+    assert answer.status_code == status, answer.text
+    if status == 403:
+        assert answer.json()["code"] == "forbidden"
+    assert site.state_choice(subject, "announce", "withdraw").status_code == 201
+
+
+@pytest.mark.parametrize(
+    ("scope", "status"), [("requests:access", 403), ("consents:write", 403), ("requests:erasure", 201), ("requests:write", 201)]
+)
+def test_a_key_hands_in_requests_only_within_its_scope(site: Site, scope: str, status: int) -> None:
+    """A key for one right hands in no other; without a key anybody may, as on the page."""
+    body = {"right": "erasure", "residence": "DE", "identifier": {"kind": "email", "value": HANAKO.email}}
+    headers = {**auth(site, scope, label=f"asks {scope}"), "Idempotency-Key": f"asks {scope}"}
+    assert site.http.post("/api/v1/requests", json=body, headers=headers).status_code == status
+    alone = {"Idempotency-Key": f"alone {scope}"}
+    assert site.http.post("/api/v1/requests", json=body, headers=alone).status_code == 201
+
+
 @pytest.mark.parametrize("header", ["", "Bearer", "Bearer upheld_00000000_" + "A" * 43, "Basic YTpi", "Bearer upheld_x"])
 def test_no_key_opens_no_door(site: Site, subject: str, header: str) -> None:
     """Without a key that is known, every door answers 401."""
@@ -97,6 +124,25 @@ def test_a_key_is_replaced_by_its_successor(site: Site) -> None:
     keys.revoke(site.house, first.id, by="staff:0")
     third, _ = keys.make(site.house, label="nightly", by="staff:0", scopes=("read:analyse",))
     assert third.id in {one.id for one in keys.listed(site.house) if one.label == "nightly" and not one.revoked}
+
+
+def test_first_keys_made_at_the_same_instant_are_two_at_most(site: Site) -> None:
+    """Of eight who make the first key of a label at once two succeed, whichever engine."""
+    gate, made, refused = threading.Barrier(8), [], []
+
+    def make() -> None:
+        gate.wait()
+        try:
+            made.append(keys.make(site.house, label="at once", by="staff:0", scopes=("read:analyse",)))
+        except Refusal as error:
+            refused.append(error.diagnostic.fields)
+
+    threads = [threading.Thread(target=make) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert (len(made), refused) == (2, [("label",)] * 6)
 
 
 def test_a_key_ends_by_itself_and_is_kept_as_a_hash(subject: str, site: Site) -> None:

@@ -74,8 +74,6 @@ def _consents(house: House, guard: Guard) -> Any:
 
         def judged() -> Stating:
             subject, actor = _subject(house, guard, request, data)
-            if data.action in OUR_ACTIONS:
-                actor = guard.permit(request.headers, f"consents:{whole_of(data.purpose)}")
             key = request.headers.get("idempotency-key")
             if not key:
                 raise Refusal("idempotency_missing")
@@ -103,10 +101,17 @@ def _consents(house: House, guard: Guard) -> Any:
 
 
 def _subject(house: House, guard: Guard, request: AnyRequest, data: ConsentBody) -> tuple[bytes, str]:
-    """Give (subject, actor): whoever holds the random number may speak for it, finding by identifier needs a key."""
+    """Give (subject, actor): whoever holds the random number may speak for it.
+
+    Finding by identifier and acts of the company need a key, and a key that comes must have the scope.
+    Clause: security.technical.access (APPI 23)
+    """
+    scope = f"consents:{whole_of(data.purpose)}"
+    actor = guard.caller(request.headers, scope)
+    if actor is None and (data.subject is None or data.action in OUR_ACTIONS):
+        actor = guard.permit(request.headers, scope)
     if data.subject is not None:
-        return _read_number(data.subject), guard.caller(request.headers) or "self"
-    actor = guard.permit(request.headers, f"consents:{whole_of(data.purpose)}")
+        return _read_number(data.subject), actor or "self"
     if data.identifier is None or data.identifier.kind not in identifier_kinds():
         raise Refusal("value_invalid", fields=("identifier",))
     try:
@@ -115,7 +120,7 @@ def _subject(house: House, guard: Guard, request: AnyRequest, data: ConsentBody)
         raise Refusal("value_invalid", fields=("identifier",)) from None
     if found is None:
         raise Refusal("not_found")
-    return found, actor
+    return found, actor or "self"
 
 
 def _links(house: House, guard: Guard) -> Any:

@@ -153,13 +153,15 @@ def _lines(answer: dict[str, Any]) -> None:
 @click.option("--subject", default="", help="Number of the person in the store.")
 @click.option("--record", default="", help="One record only.")
 @click.option("--contract", default="", help="The contract the use is for.")
+@click.option("--part", default="", help="One part of the purpose.")
+@click.option("--approver", type=int, help="Staff number of who approved a read of restricted data for legal claims.")
 @click.option("--view", type=click.Choice(["raw", "masked", "redacted"]), help="How much of each value; all you may see if left out.")
 @by_option
 @data_option
 @format_option
 def read(
-    purpose: str, fields: tuple[str, ...], email: str, subject: str, record: str, contract: str,
-    view: str | None, by: int, data: Path, kind: str,
+    purpose: str, fields: tuple[str, ...], email: str, subject: str, record: str, contract: str, part: str,
+    approver: int | None, view: str | None, by: int, data: Path, kind: str,
 ) -> None:  # fmt: skip
     """Read fields of one person for a purpose, as a member of staff; each read is an entry of the ledger."""
     from upheld.security import actions
@@ -176,6 +178,8 @@ def read(
             fields=fields,
             record=record,
             contract_id=contract,
+            part=part,
+            approver=approver,
             view=view,
         )
     if kind == "json":

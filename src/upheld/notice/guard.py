@@ -11,8 +11,8 @@ from upheld.web.refusals import Refusal
 class Guard(Protocol):
     """Tells who calls, from the headers of a request; a room above, which knows keys and staff, implements it."""
 
-    def caller(self, headers: Mapping[str, str]) -> str | None:
-        """Give the actor (`staff:7`, `key:ab12`) or None for nobody; raises Refusal for a key that is not good."""
+    def caller(self, headers: Mapping[str, str], scope: str) -> str | None:
+        """Give the actor (`staff:7`, `key:ab12`) or None where no key came; raises Refusal for a key that may not do `scope`."""
         ...
 
     def permit(self, headers: Mapping[str, str], scope: str) -> str:
@@ -23,7 +23,7 @@ class Guard(Protocol):
 class ClosedGuard:
     """Knows nobody: whatever needs a caller is refused."""
 
-    def caller(self, headers: Mapping[str, str]) -> str | None:
+    def caller(self, headers: Mapping[str, str], scope: str) -> str | None:
         """Give None."""
         return None
 

@@ -68,7 +68,7 @@ def _api(house: House) -> Any:
             identifier={data.identifier.kind: data.identifier.value} if data.identifier else None,
             lang=data.language,
             purposes=data.purposes,
-            actor=guard.caller(request.headers) or "self",
+            actor=guard.caller(request.headers, f"requests:{data.right}") or "self",
             act=act,
             said=lambda made: request_said(made, made.lang),
         )

@@ -26,18 +26,19 @@ class KeyGuard:
         """Give the caller as a reader; raises Refusal `not_signed_in`."""
         return keys.authenticate(self._house, headers.get("authorization"))
 
-    def caller(self, headers: Mapping[str, str]) -> str | None:
-        """Give the actor, or None where no key came; raises Refusal `not_signed_in` for a key that is not good."""
-        return self.reader(headers).actor if headers.get("authorization") else None
+    def caller(self, headers: Mapping[str, str], scope: str) -> str | None:
+        """Give the actor, or None where no key came: who brings one is judged by it. Raises Refusal as `permit` does."""
+        return self.permit(headers, scope) if headers.get("authorization") else None
 
     def permit(self, headers: Mapping[str, str], scope: str) -> str:
         """Give the actor if they may do `scope`: a program by its scopes, staff while they hold any role.
 
-        `consents:write` covers every purpose; all other scopes cover what they name.
+        `consents:write` covers every purpose, `requests:write` every right; all other scopes cover what they name.
         """
         reader = self.reader(headers)
-        wide = scope.startswith("consents:") and "consents:write" in reader.scopes
-        allowed = reader.purposes != frozenset() if reader.staff else wide or scope in reader.scopes
+        kind = scope.partition(":")[0]
+        wide = {f"{kind}:write"} if kind in {"consents", "requests"} else set()
+        allowed = reader.purposes != frozenset() if reader.staff else reader.scopes & {scope, *wide}
         if not allowed:
             raise Refusal("forbidden", _CLAUSE)
         return reader.actor

@@ -12,7 +12,7 @@ from upheld.db import Select, b64, notebook, retried
 from upheld.notice import House
 from upheld.security import staff
 from upheld.security.model import ApiKey, Reader
-from upheld.security.store import AnyRow, key_table
+from upheld.security.store import AnyRow, key_table, one_at_a_time
 from upheld.web.refusals import Refusal
 
 LONGEST = timedelta(days=365)
@@ -74,11 +74,10 @@ def make(
 
 def _room_for(house: House, tx: sa.Connection, label: str) -> None:
     """Refuse a third key of a label while two of it count: one is replaced by the next, then revoked."""
+    one_at_a_time(tx)  # whoever else makes one waits, and counts ours
     counting = sa.and_(key_table.c.label == label, key_table.c.revoked_at.is_(None))
     counting = sa.and_(counting, key_table.c.expires_at > house.clock.now())
-    query = sa.select(key_table.c.id).where(counting)
-    tx.execute(query.with_for_update()).all()  # whoever else makes one waits, and counts ours
-    if len(tx.execute(query).all()) >= AT_ONCE:
+    if len(tx.execute(sa.select(key_table.c.id).where(counting)).all()) >= AT_ONCE:
         raise Refusal("value_invalid", _CLAUSE, fields=("label",))
 
 

@@ -7,6 +7,7 @@ from typing import Any, TypeAlias
 import sqlalchemy as sa
 
 from upheld.db import UtcMs, data_metadata
+from upheld.notice.store import version_table
 
 AnyRow: TypeAlias = sa.Row[*tuple[Any, ...]]
 
@@ -65,3 +66,12 @@ link_table = sa.Table(
     sa.Column("until", UtcMs, nullable=False, index=True),
     comment="one-time links (kind link) and sessions (kind session) of the console, as hashes",
 )
+
+
+def one_at_a_time(tx: sa.Connection) -> None:
+    """Let whoever makes a key wait for whoever made one first, also while there is none yet.
+
+    The row of the first published version is always there once anybody may have a key, and never goes.
+    """
+    first = sa.select(version_table.c.number).order_by(version_table.c.number).limit(1)
+    tx.execute(first.with_for_update()).all()
