@@ -208,8 +208,8 @@ def audience(
     by: int, data: Path,
 ) -> None:  # fmt: skip
     """List who may be met for a purpose: one JSON object a line, the first the summary; or CSV, or Parquet."""
-    from upheld.security.audience import Wanted
     from upheld.security.audience import audience as ask
+    from upheld.security.candidates import Wanted
     from upheld.security.lines import written
 
     if kind == "parquet" and out is None:

@@ -295,23 +295,25 @@ def judge(
         open_kinds=open_kinds(policy, around.relations, now),
     )
     outcome = may_read(policy, now, ask, reader, person, totals=totals)
-    if isinstance(outcome, Permit) or totals:
+    if isinstance(outcome, Permit):
         return outcome
     if outcome.refused.code == "no_legal_basis":
         recorded = recorded_for(tx, record.subject, ask.purpose)
-        return outcome if recorded is None else may_read(policy, now, ask, reader, replace(person, recorded=recorded))
+        if recorded is None:
+            return outcome
+        return may_read(policy, now, ask, reader, replace(person, recorded=recorded), totals=totals)
     if outcome.refused.code == "purpose_not_declared":
-        later = _consented(house, tx, record.subject, around.standings, ask)
-        return may_read_as_told(policy, later, now, ask, reader, person) if later is not None else outcome
+        later = consented_under(house, tx, record.subject, around.standings, ask.purpose, ask.part)
+        return outcome if later is None else may_read_as_told(policy, later, now, ask, reader, person, totals=totals)
     return outcome
 
 
-def _consented(
-    house: House, tx: sa.Connection, subject: bytes, standings: Standings, ask: Ask
+def consented_under(
+    house: House, tx: sa.Connection, subject: bytes, standings: Standings, purpose: str, part: str = ""
 ) -> CompiledPolicy | None:
     """Give the version under whose notice a person consented to a purpose, while that consent stands."""
-    key = part_key(ask.purpose, ask.part)
-    name = key if standings.get(key) in PERMITTING else ask.purpose
+    key = part_key(purpose, part)
+    name = key if standings.get(key) in PERMITTING else purpose
     if standings.get(name) not in PERMITTING:
         return None
     found = house.vault.standing(tx, subject, name)

@@ -6,11 +6,11 @@ import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import groupby
 from typing import Any
 
 import sqlalchemy as sa
 
+from upheld.basis.actions import KINDS
 from upheld.basis.model import Refused
 from upheld.db import Spool, b64, retried
 from upheld.notice import House
@@ -18,36 +18,23 @@ from upheld.policy.model import CompiledPolicy, Purpose
 from upheld.records import Record
 from upheld.records.numbers import Numbers
 from upheld.records.views import View
-from upheld.security.actions import ask_of, judge, now_of, refusal, shown, version_of
+from upheld.security.actions import judge, now_of, refusal, shown, version_of
+from upheld.security.candidates import Wanted, asked, needed_in, people
 from upheld.security.finding import in_front, surroundings
-from upheld.security.model import Now, Permit, Reader, Shut
-from upheld.security.rules import act_of, check_reader
+from upheld.security.model import Ask, Now, Permit, Reader, Shut
+from upheld.security.rules import check_reader
 from upheld.web.refusals import Refusal
 
-PAGE = 500
 BLOCK = 64 * 1024
 TRIES = 3
 DECIDING = (
-    "consent.given", "consent.refused", "consent.withdrawn", "objection.raised", "objection.decided",
-    "restriction.set", "restriction.lifted", "relation.ended", "record.moved", "erase.fenced", "hold.placed",
-    "hold.lifted", "subject.merged", "subject.split",
+    *KINDS.values(), "objection.decided", "interest.assessed", "obligation.named", "restriction.set",
+    "restriction.lifted", "relation.ended", "record.moved", "erase.fenced", "hold.placed", "hold.lifted",
+    "subject.merged", "subject.split",
 )  # fmt: skip
 """Kinds of entry after which somebody may be in an audience who was not, or the other way round."""
 
 GROUPS = ("month", "situation", "origin")
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """What an audience is asked for: purpose, situations (empty: all that state it), channel, grouping of totals.
-
-    With `channel` `email` only those whose record may be written to for the purpose are in.
-    """
-
-    purpose: str
-    situations: tuple[str, ...] = ()
-    channel: str = ""
-    group: str = ""
 
 
 @dataclass(slots=True)
@@ -217,21 +204,18 @@ def _walk(
 ) -> None:
     """Put every record of those situations before the gate, person by person, and keep the lines."""
     totals = _totals(now.policy, wanted)
-    for records, members in _people(house, tx, stated):
-        reachable = [one for one in records if _reachable(version_of(house, one), one, wanted)]
-        if not reachable:
-            continue
-        numbers = dict.fromkeys(one.subject for one in reachable)
+    for records, members in people(house, tx, wanted, stated):
+        numbers = dict.fromkeys(one.subject for one in records)
         around = {one: surroundings(house, tx, one, members=in_front(one, members)) for one in numbers}
-        permitted: list[Record] = []
+        permitted: list[tuple[Record, Ask]] = []
         furthest_shut: Shut | None = None
-        for record in reachable:
-            fields = () if totals else needed(version_of(house, record), record, wanted.purpose)
-            outcome = judge(
-                house, tx, now, reader, record, around[record.subject], ask_of(record, wanted.purpose, fields), totals=totals
-            )
+        for record in records:
+            ask = asked(house, tx, record, wanted, around[record.subject].standings, totals=totals)
+            if ask is None:
+                continue
+            outcome = judge(house, tx, now, reader, record, around[record.subject], ask, totals=totals)
             if isinstance(outcome, Permit):
-                permitted.append(record)
+                permitted.append((record, ask))
             elif furthest_shut is None or outcome.step > furthest_shut.step:
                 furthest_shut = outcome
         if permitted:
@@ -242,88 +226,31 @@ def _walk(
                 found.gap = found.gap or furthest_shut.refused
 
 
-def _people(
-    house: House, tx: sa.Connection, stated: Sequence[tuple[str, str]]
-) -> Iterator[tuple[list[Record], tuple[bytes, ...]]]:
-    """Give the records of each person, with all numbers the person has; a merged person comes once.
-
-    Clause: security.organisational (GDPR 5(1)(d), APPI 22)
-    """
-    merged, wanted, done = house.vault.persons_in(tx), set(stated), set[bytes]()
-    for subject, records in groupby(_records(house, tx, stated), key=lambda one: one.subject):
-        members = merged.get(subject, (subject,))
-        if subject in done:
-            continue
-        if len(members) == 1:
-            yield list(records), members
-            continue
-        done.update(members)
-        every = [one for member in members for one in house.vault.records_of(tx, member)]
-        yield [one for one in every if (one.situation, one.policy_version) in wanted], members
-
-
-def _records(house: House, tx: sa.Connection, stated: Sequence[tuple[str, str]]) -> Iterator[Record]:
-    after: tuple[bytes, bytes] | None = None
-    while page := house.vault.iter_records(tx, stated, after=after, limit=PAGE):
-        after = (page[-1].subject, page[-1].id)
-        yield from page
-
-
 def _include(
-    house: House, tx: sa.Connection, wanted: Wanted, records: Sequence[Record], found: _Found, how: View,
+    house: House, tx: sa.Connection, wanted: Wanted, permitted: Sequence[tuple[Record, Ask]], found: _Found, how: View,
     *, totals: bool,
 ) -> None:  # fmt: skip
     found.count += 1
-    for record in records:
+    for record, _ in permitted:
         found.records.add(record.id)
         if totals:
             found.cells[_cell(record, wanted.group)] += 1
     if not totals:
-        _keep(found.spool, _person(house, tx, records, wanted, how))
+        _keep(found.spool, _person(house, tx, permitted, how))
 
 
 def _keep(spool: Spool, line: dict[str, Any]) -> None:
     spool.write(json.dumps(line, ensure_ascii=False, separators=(",", ":")).encode() + b"\n")
 
 
-def _reachable(policy: CompiledPolicy, record: Record, wanted: Wanted) -> bool:
-    """Say whether a record lets a person be written to for the purpose: an act of mail and an address taken.
-
-    Clause: collection.purposes (APPI 18)
-    """
-    if not wanted.channel:
-        return True
-    if act_of(policy, record.situation, wanted.purpose) not in {"send_marketing", "none"}:
-        return False
-    situation = policy.situations[record.situation]
-    return any(policy.fields[name].format == wanted.channel for name in situation.fields if name in policy.fields)
-
-
-def needed(policy: CompiledPolicy, record: Record, purpose: str) -> tuple[str, ...]:
-    """Give the fields of a record that a purpose needs; where it names none, every field it may use.
-
-    Clause: collection.purposes (GDPR 5(1)(c))
-    """
-    return needed_in(policy, record.situation, purpose)
-
-
-def needed_in(policy: CompiledPolicy, situation: str, purpose: str) -> tuple[str, ...]:
-    """Give the fields that a purpose needs in a situation."""
-    mask = policy.use_masks[situation].get(purpose, 0)
-    usable = [name for name, bit in policy.field_bits.items() if mask & bit]
-    needs = [name for name in policy.purposes[purpose].needs if name in usable]
-    return tuple(needs or usable)
-
-
 def _person(
-    house: House, tx: sa.Connection, records: Sequence[Record], wanted: Wanted, how: View
+    house: House, tx: sa.Connection, permitted: Sequence[tuple[Record, Ask]], how: View
 ) -> dict[str, Any]:
     values: dict[str, Any] = {}
-    for record in records:
-        names = needed(version_of(house, record), record, wanted.purpose)
+    for record, ask in permitted:
         opened = house.vault.open_fields(tx, record)
-        values.update(shown({name: opened[name] for name in names if name in opened}, how, version_of(house, record)))
-    return {"subject": b64(records[0].subject), "fields": values}
+        values.update(shown({name: opened[name] for name in ask.fields if name in opened}, how, version_of(house, record)))
+    return {"subject": b64(permitted[0][0].subject), "fields": values}
 
 
 def _grouped(found: _Found, purpose: Purpose) -> list[dict[str, Any]]:

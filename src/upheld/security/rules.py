@@ -163,7 +163,14 @@ def _claims(policy: CompiledPolicy, now: Now, ask: Ask, reader: Reader, person: 
 
 
 def may_read_as_told(
-    policy: CompiledPolicy, later: CompiledPolicy, now: Now, ask: Ask, reader: Reader, person: Person
+    policy: CompiledPolicy,
+    later: CompiledPolicy,
+    now: Now,
+    ask: Ask,
+    reader: Reader,
+    person: Person,
+    *,
+    totals: bool = False,
 ) -> Permit | Shut:
     """Decide a read that the record's own version does not state, for somebody who consented to it later.
 
@@ -173,10 +180,10 @@ def may_read_as_told(
     """
     stated = _stated(policy, ask, person.kept, now.on)
     if stated is None or stated.refused.code != "purpose_not_declared":
-        return may_read(policy, now, ask, reader, person)
+        return may_read(policy, now, ask, reader, person, totals=totals)
     if not consents(person.standings, keys_of(later, ask.purpose, ask.part)):
         return stated
-    outcome = may_read(later, now, ask, reader, person)
+    outcome = may_read(later, now, ask, reader, person, totals=totals)
     if isinstance(outcome, Shut):
         return stated if outcome.refused.code in {"situation_unknown", "purpose_not_declared"} else outcome
     mask = later.use_masks[ask.situation].get(ask.purpose, 0) & _declared(policy, later, ask.situation)

@@ -13,7 +13,8 @@ from litestar.response import Redirect, Stream
 
 from upheld.notice import House, Published
 from upheld.security import actions, bases, entry, inbox, keys, lines, people_desk, staff
-from upheld.security.audience import Wanted, audience
+from upheld.security.audience import audience
+from upheld.security.candidates import Wanted
 from upheld.security.guard import KeyGuard
 from upheld.security.model import Reading
 from upheld.security.session import COOKIE, signed_in

@@ -15,7 +15,7 @@ from upheld.policy.model import Recipient
 from upheld.records import Record
 from upheld.security import STEPS
 from upheld.security.actions import ask_of, judge, now_of, refusal, version_of
-from upheld.security.audience import needed
+from upheld.security.candidates import needed
 from upheld.security.finding import Surroundings, person_of, records_about, surroundings
 from upheld.security.model import Now, Permit, Reader, Shut
 from upheld.security.rules import check_reader

@@ -19,7 +19,8 @@ from upheld.policy.model import CompiledPolicy
 from upheld.records import Erasure, Record
 from upheld.security import actions as gate
 from upheld.security import staff
-from upheld.security.audience import Wanted, audience
+from upheld.security.audience import audience
+from upheld.security.candidates import Wanted
 from upheld.security.model import Reader, ReadRecord
 from upheld.security.rules import act_of
 from upheld.services.mail import store
