@@ -15,7 +15,7 @@ from typing import Any
 from litestar import Litestar, post
 from litestar.params import JSONBody
 
-from upheld import app_agree, app_ledger, app_schedule
+from upheld import app_agree, app_ledger, app_mail, app_schedule
 from upheld.amendment import note_effective
 from upheld.basis import browsers
 from upheld.basis import listening as basis
@@ -307,9 +307,10 @@ def keeping_words(house: House, actor: str = "svc:records") -> dict[str, str]:
 def _life(house: House, *, schedule: bool) -> Any:
     @contextlib.asynccontextmanager
     async def life(_app: Litestar) -> AsyncIterator[None]:
-        threads: list[Placer | Rotator | app_schedule.Steward] = [Placer(house), Rotator(house)]
+        threads: list[Placer | Rotator | app_schedule.Steward | app_mail.Poster] = [Placer(house), Rotator(house)]
         if schedule:
             threads.append(app_schedule.Steward(house))
+            threads += [app_mail.Poster(house)] if house.serving.mail else []
         for one in threads:
             one.start()
         try:

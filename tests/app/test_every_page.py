@@ -19,6 +19,7 @@ import pytest
 from tests.conftest import TAGS, sideways
 from tests.support import LENA, Site, Staff, copy_policy, edit
 from upheld.app import Settings
+from upheld.basis import confirming
 from upheld.security import staff
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -62,6 +63,13 @@ class Found:
         body = {"snapshot": config["snapshot"], "action": "accept_all", "purposes": {}}
         return str(self.site.http.post("/consent/receipts", json=body).json()["receipt"])
 
+    def confirmation(self) -> str:
+        """Give the link that confirms that person's consent."""
+        assert self.subject
+        self.site.house.settle()
+        (asked,) = self.site.house.ledger.entries_since(0, 1000, kinds=["consent.requested"])
+        return confirming.link_of(self.site.house, asked.id)
+
     def ticket(self, person: Any = LENA) -> str:
         """Give the link that a mail carries."""
         body = {"subject": self.subject, "purpose": "announce", "language": person.lang}
@@ -87,6 +95,7 @@ EXAMPLES: dict[str, Callable[[Found], list[str]]] = {
         f"/consent/receipts/{found.receipt}", f"/consent/receipts/{found.choice}",
     ],
     "/consent/withdraw/{ticket:str}": lambda found: [found.ticket()],
+    "/consent/confirm/{ticket:str}": lambda found: [found.confirmation()],
     "/problems/{code:str}": lambda found: ["/problems/notice_stale"],
     "/sample/{lang:str}": lambda found: ["/sample/{lang}"],
     "/sample/{lang:str}/frame": lambda found: ["/sample/{lang}/frame"],
@@ -109,6 +118,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         second = copy_policy(folder / "v2")
         edit(second, "00-policy.yaml", 'version: "1"', 'version: "2"')
         edit(second, "02-collection.yaml", "The table shows each situation", "This table shows each situation")
+        edit(second, "03-legal-bases.yaml", "ground enough for mail\n    eea", "ground enough for mail\n    confirm: P1D\n    eea")
         running.publish(second)
         running.staff(CHIEF)
         yield running

@@ -250,6 +250,8 @@ WIDENINGS: list[Edit] = [
     ("beyond", ("basis", "purposes", "announce", "jp"), _to("stated")),
     ("beyond", ("basis", "purposes", "hire", "eea"), _to("legitimate_interests")),
     ("beyond", ("basis", "bases", "legitimate_interests", "interests", "resale"), _to({"en": "r", "ja": "再"})),
+    ("less_protection", ("basis", "purposes", "announce", "confirm"), _gone),
+    ("less_protection", ("basis", "purposes", "announce", "confirm"), _to(Period(7, "D"))),
     ("less_protection", ("basis", "bases", "consent", "withdraw", "as_easy_as_giving"), _to(False)),
     ("less_protection", ("basis", "bases", "consent", "withdraw", "retroactive"), _to(True)),
     ("less_protection", ("basis", "bases", "consent", "proof"), _to("nothing")),

@@ -10,7 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from upheld.basis.model import PERMITTING, Standings, part_key, whole_of
-from upheld.basis.rules import consent_terms, effective, joined, next_state
+from upheld.basis.rules import consent_terms, effective, joined, next_state, pending_terms
 from upheld.collection.actions import receipt_digest
 from upheld.db import b64, retried
 from upheld.notice import Act, House, Shown
@@ -202,7 +202,9 @@ def _state(
     if said.shown is not None:
         house.notices.spend(tx, house.ledger, said.shown, subject=subject, actor=said.actor)
     before = standing_of(house, tx, subject, purpose)
-    state = next_state(before or "unknown", said.action)
+    asks = said.action in _AFFIRMING and before not in PERMITTING
+    pending = pending_terms(policy, purpose, house.clock.now()) if asks else None
+    state = next_state(before or "unknown", "sign_up" if pending else said.action)
     if state is None:
         return Stated(b64(subject), purpose, before or "unknown", changed=False)
     receipt = b64(house.ids.random(16))
@@ -213,6 +215,7 @@ def _state(
         "language": said.lang,
         "how": said.how,
         "receipt": receipt_digest(receipt),
+        **(pending or {}),
     }
     if said.until is not None:
         body["until"] = said.until.isoformat()

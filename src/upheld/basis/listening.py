@@ -6,10 +6,10 @@ from datetime import date
 
 import sqlalchemy as sa
 
-from upheld.basis import grounds, stops, store
-from upheld.basis.actions import KINDS, standings_of
-from upheld.basis.model import STRICT, ConsentRecord
-from upheld.basis.rules import consent_terms
+from upheld.basis import confirming, grounds, stops, store
+from upheld.basis.actions import KINDS, standing_of, standings_of
+from upheld.basis.model import PERMITTING, STRICT, ConsentRecord
+from upheld.basis.rules import consent_terms, pending_terms
 from upheld.ledger import Event
 from upheld.notice import House
 from upheld.records import Erasure
@@ -49,7 +49,10 @@ def _leave_refusals(house: House, tx: sa.Connection, subject: bytes) -> None:
 
 
 def _from_form(house: House, tx: sa.Connection, event: Event) -> None:
-    """Turn each ticked box into a consent record; an unticked one is no statement."""
+    """Turn each ticked box into a consent record; an unticked one is no statement.
+
+    Where the policy has the consent confirmed by mail, the tick asks for it and does not give it yet.
+    """
     body, subject = event.body, event.subject
     if subject is None:
         return
@@ -61,13 +64,15 @@ def _from_form(house: House, tx: sa.Connection, event: Event) -> None:
     for purpose in body["consents"]:
         terms = consent_terms(policy, house.law, situation, purpose, house.today(policy))
         told = {**terms, "language": body["language"], "how": f"{body['channel']}:{situation}"}
+        before = standing_of(house, tx, subject, purpose)
+        pending = None if before in PERMITTING else pending_terms(policy, purpose, event.at)
         house.ledger.append(
             tx,
-            "consent.given",
+            "consent.requested" if pending else "consent.given",
             clause=f"basis.purposes.{purpose}",
             policy_version=event.policy_version,
             actor=event.actor,
-            body=told,
+            body={**told, **(pending or {})},
             subject=subject,
         )
 
@@ -95,6 +100,7 @@ def _project(house: House, tx: sa.Connection, event: Event) -> None:
             until=until,
         ),
     )
+    confirming.note(house, tx, event)
     if "receipt" in event.body:
         store.put_receipt(tx, str(event.body["receipt"]), event.entry_id, event.subject)
 

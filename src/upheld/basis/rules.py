@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from datetime import date, datetime
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from upheld.basis.model import (
@@ -17,12 +17,16 @@ from upheld.basis.model import (
     Standings,
     mark_key,
     part_key,
+    whole_of,
 )
 from upheld.notice.rules import sheet
 from upheld.policy.decide import bases_for, jurisdictions
 from upheld.policy.law import Law
 from upheld.policy.model import CompiledPolicy
 from upheld.records import Relation, Standing
+
+UNTIL = "confirm_until"
+"""Member of the entry that asks for a confirmation: until when the link opens, UTC."""
 
 _STOPS = ("suppressed", "restricted", "use_ceased", "provision_stopped")
 
@@ -33,7 +37,8 @@ _MAY_ASK = frozenset({"unknown", "request_deferred", "expired", "invalidated", "
 def next_state(before: str, action: str) -> str | None:
     """Give the state a purpose takes from what is said of it, or None where nothing changes.
 
-    `give`, `renew`, `refuse`, `defer`, `withdraw` and `object` are the person's; `request`, `revoke`, `invalidate`
+    `give`, `renew`, `refuse`, `defer`, `withdraw` and `object` are the person's, and so is `sign_up`: what they ticked
+    where the policy has it confirmed by mail first. `request`, `revoke`, `invalidate`
     and `expire` are ours, and none of ours ever opens what a person closed: whoever refused, withdrew or objected is
     not asked again. To refuse what was given is to withdraw it.
     Clause: basis.consent (GDPR 4(11), 7; APPI 18)
@@ -43,6 +48,8 @@ def next_state(before: str, action: str) -> str | None:
     match action:
         case "give":
             after = None if stands else "given"
+        case "sign_up":
+            after = None if stands else "requested"
         case "renew":
             after = "renewed" if stands or before == "expired" else "given"
         case "refuse":
@@ -59,8 +66,20 @@ def next_state(before: str, action: str) -> str | None:
             after = {"revoke": "revoked", "invalidate": "invalidated", "expire": "expired"}[action] if stands else None
         case _:
             raise ValueError("nobody says that of a purpose")
-    said_again = after == before and action != "renew"  # renewing is a statement of its own each time
+    said_again = after == before and action not in {"renew", "sign_up"}  # each of these is a statement of its own
     return None if said_again else after
+
+
+def pending_terms(policy: CompiledPolicy, purpose: str, now: datetime) -> Mapping[str, str] | None:
+    """Give what an entry that asks for confirmation says besides, or None where the policy asks for none.
+
+    Clause: basis.purposes (GDPR 7(1))
+    """
+    line = policy.purpose_bases.get(whole_of(purpose))
+    within = line.confirm if line else None
+    if within is None:
+        return None
+    return {UNTIL: (now + timedelta(days=within.rough_days())).isoformat(timespec="seconds")}
 
 
 def effective(state: str, until: date | None, on: date) -> str:

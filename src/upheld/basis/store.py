@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -47,6 +48,20 @@ ticket_table = sa.Table(
     comment="hash of a withdrawal ticket, as it stands in mails, to whose consent for what it ends",
 )
 
+confirmation_table = sa.Table(
+    "consent_confirmation",
+    data_metadata,
+    sa.Column("digest", sa.String(64), primary_key=True),
+    sa.Column("subject", sa.LargeBinary(16), nullable=False, index=True),
+    sa.Column("purpose", sa.String(96), nullable=False),
+    sa.Column("lang", sa.String(16), nullable=False),
+    sa.Column("asked_at", UtcMs, nullable=False),
+    sa.Column("until", UtcMs, nullable=False),
+    sa.Column("state", sa.String(16), nullable=False, index=True),
+    sa.Column("entry", sa.LargeBinary(16), nullable=False),
+    comment="a mail that asks to confirm a consent: waiting, sending, sent, spared, bounced, unaddressed; no address, no word of the link",
+)
+
 assessment_table = sa.Table(
     "interest_assessment",
     data_metadata,
@@ -68,7 +83,7 @@ obligation_table = sa.Table(
     sa.Column("entry", sa.LargeBinary(16), nullable=False),
 )
 
-_OF_PERSONS = (consent_table, receipt_table, ticket_table, obligation_table)
+_OF_PERSONS = (consent_table, receipt_table, ticket_table, confirmation_table, obligation_table)
 
 
 _STATE = Insert(consent_table)
@@ -119,6 +134,38 @@ def ticket_of(tx: sa.Connection, digest: str) -> tuple[bytes, str, str] | None:
     """Give (subject, purpose, language) of a ticket, or None."""
     row = tx.execute(sa.select(ticket_table).where(ticket_table.c.digest == digest)).first()
     return None if row is None else (row.subject, row.purpose, row.lang)
+
+
+def put_confirmation(tx: sa.Connection, values: dict[str, Any]) -> None:
+    """Write that a mail must ask for a confirmation, or why none does."""
+    tx.execute(sa.insert(confirmation_table).values(**values))
+
+
+def confirmation_since(tx: sa.Connection, subject: bytes, purpose: str, since: datetime) -> bool:
+    """Say whether a mail about a purpose was asked for since a moment."""
+    table = confirmation_table.c
+    query = sa.select(table.digest).where(table.subject == subject, table.purpose == purpose)
+    asked = table.state.in_(("waiting", "sending", "sent"))
+    return tx.execute(query.where(table.asked_at > since, asked).limit(1)).first() is not None
+
+
+def confirmation_of(tx: sa.Connection, digest: str) -> sa.Row[tuple[Any, ...]] | None:
+    """Give what a link confirms, or None."""
+    return tx.execute(sa.select(confirmation_table).where(confirmation_table.c.digest == digest)).first()
+
+
+def claim_confirmation(tx: sa.Connection) -> sa.Row[tuple[Any, ...]] | None:
+    """Take the next waiting mail for sending; None when none waits."""
+    query = sa.select(confirmation_table).where(confirmation_table.c.state == "waiting")
+    row = tx.execute(query.order_by(confirmation_table.c.entry).limit(1).with_for_update(skip_locked=True)).first()
+    if row is not None:
+        mark_confirmation(tx, row.digest, "sending")
+    return row
+
+
+def mark_confirmation(tx: sa.Connection, digest: str, state: str) -> None:
+    """Write how a mail stands."""
+    tx.execute(sa.update(confirmation_table).where(confirmation_table.c.digest == digest).values(state=state))
 
 
 def put_assessment(tx: sa.Connection, made: Assessment) -> None:

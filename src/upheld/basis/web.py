@@ -12,7 +12,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody
 from litestar.response import Redirect
 
-from upheld.basis import receipts, tickets
+from upheld.basis import confirming, receipts, tickets
 from upheld.basis.actions import OUR_ACTIONS, Stated, Stating, stating, withdraw
 from upheld.basis.export import FORMATS, as_format
 from upheld.basis.history import purpose_text
@@ -64,7 +64,7 @@ class LinkBody(Closed, frozen=True):
 
 def routes(house: House, pages: Pages, guard: Guard) -> list[Any]:
     """Give the handlers of this room."""
-    return [_consents(house, guard), _links(house, guard), *_receipts(house, pages), *_withdrawals(house, pages)]
+    return [_consents(house, guard), _links(house, guard), *_receipts(house, pages), *_withdrawals(house, pages), *_confirmations(house, pages)]
 
 
 def _consents(house: House, guard: Guard) -> Any:
@@ -169,6 +169,44 @@ def _withdrawals(house: House, pages: Pages) -> list[Any]:
         return _ticket_page(house, pages, request, told, done=True, before=not done.changed)
 
     return [ask, act]
+
+
+def _confirmations(house: House, pages: Pages) -> list[Any]:
+    @get("/consent/confirm/{ticket:str}", include_in_schema=False, sync_to_thread=True)
+    def ask(request: AnyRequest, ticket: FromPath[str]) -> Response[str]:
+        """Show one button; whoever only looks at the link, as a mail scanner does, gives no consent."""
+        return _confirm_page(house, pages, request, confirming.find(house, ticket))
+
+    @post("/consent/confirm/{ticket:str}", status_code=200, include_in_schema=False, sync_to_thread=True)
+    def act(request: AnyRequest, ticket: FromPath[str], form: NamedDependency[Form]) -> Response[str]:
+        """Give the consent that was asked for, or send a new link in place of one that came too late."""
+        if form.one("again"):
+            found = confirming.ask_again(house, ticket)
+            return _confirm_page(house, pages, request, found, asked_again=found.state == "requested")
+        return _confirm_page(house, pages, request, confirming.use(house, ticket))
+
+    return [ask, act]
+
+
+def _confirm_page(
+    house: House, pages: Pages, request: AnyRequest, found: confirming.Pending, *, asked_again: bool = False
+) -> Response[str]:
+    """Draw the page behind a link in the person's language; the address or a switch may ask for another."""
+    keep_private(request.scope)
+    policy, now = house.in_force().policy, house.clock.now()
+    asked = request.query_params.get("lang")
+    return pages.render(
+        request,
+        "basis/confirm.html",
+        lang=next((one for one in (asked, found.lang) if one in policy.languages), policy.languages[0]),
+        frame=_frame(house),
+        pending=found,
+        text=purpose_text(house, found.purpose),
+        given=confirming.stands(found.state),
+        open=found.is_open(now),
+        late=found.is_late(now),
+        asked_again=asked_again,
+    )
 
 
 def _ticket_page(

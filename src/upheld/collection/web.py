@@ -22,7 +22,7 @@ from upheld.db import b64
 from upheld.notice import House, Published, Sheet
 from upheld.notice.guard import Guard
 from upheld.notice.rules import fingerprints, sheet
-from upheld.policy.model import Situation
+from upheld.policy.model import CompiledPolicy, Situation
 from upheld.web.forms import Form
 from upheld.web.gate import check_request
 from upheld.web.headers import allow_framing, answer_to, keep_private, speak_for
@@ -340,7 +340,9 @@ def _page(
     # The offered consents stand apart from the list of purposes and carry another mark.
     yes = words(lang, "collection")["form"]["consent_yes"]
     consents = [
-        {"id": item["id"], "text": yes.replace("{purpose}", item["text"])} for item in said["purposes"] if item["consent"]
+        {"id": item["id"], "text": yes.replace("{purpose}", item["text"]), "by_mail": _by_mail(policy, item["id"])}
+        for item in said["purposes"]
+        if item["consent"]
     ]
     asks = any(policy.fields[name].kind == "free_text" for name in situation.required)
     return pages.render(
@@ -365,3 +367,12 @@ def _page(
         status_said={429: "pace", 503: "busy"}.get(status, ""),
         embedded=EMBED in request.query_params,
     )
+
+
+def _by_mail(policy: CompiledPolicy, purpose: str) -> bool:
+    """Say whether a tick must be confirmed by mail before it counts.
+
+    Clause: basis.purposes
+    """
+    line = policy.purpose_bases.get(purpose)
+    return line is not None and line.confirm is not None

@@ -181,7 +181,7 @@ def _legal_basis(key: str, part: Mapping[str, Any]) -> m.LegalBasis:
     )
 
 
-_NOT_REGIMES = {"interest", "statute", "special", "when", "was", "situation", "standing"}
+_NOT_REGIMES = {"interest", "statute", "confirm", "special", "when", "was", "situation", "standing"}
 
 
 def _purpose_basis(key: str, part: Mapping[str, Any]) -> m.PurposeBasis:
@@ -193,6 +193,7 @@ def _purpose_basis(key: str, part: Mapping[str, Any]) -> m.PurposeBasis:
         statute=statute.get("id"),
         statute_text=statute.get("text"),
         special=part.get("special", _NONE),
+        confirm=part.get("confirm"),
         when=tuple(m.When(case.get("situation"), case.get("standing"), _regimes(case)) for case in part.get("when", ())),
     )
 

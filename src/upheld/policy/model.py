@@ -165,6 +165,7 @@ class PurposeBasis:
     statute_text: Text | None
     special: Mapping[str, str]
     when: tuple[When, ...]
+    confirm: Period | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -64,11 +64,11 @@ def message(letter: Letter, sender: tuple[str, str], number: str, at: datetime) 
     made["Subject"] = letter.subject
     made["Date"] = format_datetime(at)
     made["Message-ID"] = f"<{number}@{sender[1].rpartition('@')[2]}>"
-    made["Content-Language"] = letter.lang
     for name, value in letter.headers.items():
         made[name] = value
     made.set_content(letter.text)
     made.add_alternative(as_html(letter), subtype="html")
+    made["Content-Language"] = letter.lang  # after the content, which would take it away
     return made
 
 

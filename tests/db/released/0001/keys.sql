@@ -1,13 +1,13 @@
-INSERT INTO key_bucket ("number", "wrapped") VALUES (0, X'01cfd27eb7ae8fb978c96871dd76c7c7037daab5983515a01f7a8d413db7e134a37ba096e5e6b3960ba409acbaed124eec588c08a79e337d2170f37383f82e1c2fd88dd69042ab4096203f0ee03f4a6976ca15a87d54eff72bfef775f2');
-INSERT INTO key_bucket ("number", "wrapped") VALUES (1, X'013f415b024a146cf0d98a98e1d91860a0774fac33d84761aa74fa9a4705ea00104504a4d3030e4befac52d93ce3d342841aa53c2dbfec3df864790825930fb415701115e7b1c011e043c2e3233cdb5eef2a1c65ab78bfc37b46e3e45e');
+INSERT INTO key_bucket ("number", "wrapped") VALUES (0, X'0190595bba1088e602518a8682622038d56c05e2062789017987d6c632e4f4fe7d8ef6356a7bede0958324cd4208a67ee0e447067d234561455fcbccb5b39d99384980f7eb576517eef770efc19c0a2f4195b6605910c43153535f5e31');
+INSERT INTO key_bucket ("number", "wrapped") VALUES (1, X'018444d812de0c2caca9de6bde5b93dba5184d65a1c04e89fcc341a03cbfcea4f75fab8c8f61c924bf27a63ad393e5bec849a5ab0369421012e60fca82425582a506c36f2a690e14f94fb6e4df9ae5d42e1a57edd0ec6a77b9a4d999ad');
 INSERT INTO key_bucket ("number", "wrapped") VALUES (2, X'01df111a3b3df245ada9080238028b099de5b34cd39eaf6e601715ee1f3c252f639413683d396de97b37cfbfff4eef07d44a753570eca75aa1126f4a2fa8db17a590274ee7a14408311f56bcb022b56e9635ae2da8d9f7007748290f2e');
 INSERT INTO key_bucket ("number", "wrapped") VALUES (3, X'01ed6740b9bd7425dcb03de04b7b0b6beaa6af2bcebae2e3c034acf7da242c1fbf7069ff3f7809f30a139dd6895ca0a03bf532c7dc2560f75ed1538470a24037a5a6413eb20644036f896ee4b7014438a5ce4d44b9a897a615f93c3f34');
-INSERT INTO key_dek ("subject", "class", "wrapped", "hour") VALUES (X'0c4e1630d005dde1555665c7ccbb2aaf', 'identity', X'0190011aa0491247138ca169f82b6c51578f5a01a8c88828fc285023883cb2158633635645bd35cd26096451c4eaa233fb590bd79aaba8ba0ff337f9df', 498699);
-INSERT INTO key_dek ("subject", "class", "wrapped", "hour") VALUES (X'0c4e1630d005dde1555665c7ccbb2aaf', 'prospect', X'01b460f178d4969fb148d3ea919f163f923ddce9583e638d146056f795c7d2e4d75223c951a3b601e140ddd23e44912a1be531772b54e2f9fd5fc18ccc', 498699);
+INSERT INTO key_dek ("subject", "class", "wrapped", "hour") VALUES (X'baa8f1797817c27d9150bcba49cb3e0d', 'identity', X'01e0e6006f97553a8114be8c6613671408beb33d5a651e8a9d0cfd5c2d76466777bdb3ed9585f3039904187bb402b7d92900c3b9f4d3e6fadb7fb6c3b7', 498699);
+INSERT INTO key_dek ("subject", "class", "wrapped", "hour") VALUES (X'baa8f1797817c27d9150bcba49cb3e0d', 'prospect', X'013dc70a664f99bfcbe241aa59d24d43e7d131c411baf056bb1f1ca3fc4c7fb35ead825fddb56973cbeaa72944f9b90621968e3f7b09b1cdd9f340b8b8', 498699);
 INSERT INTO key_meta ("name", "wrapped") VALUES ('index', X'01fc91baefae179bf759340f6c33a0856c5d3bd72ae511c06ac4dcb1e8989d9fd4a82543fea6a3123dddc51049674dde203a10791f46aad6ba8ffc6084');
 INSERT INTO key_meta ("name", "wrapped") VALUES ('suppression', X'01681c34f9c424eae11631d67f288b3c75981dc70effeb826f5594634e0a9cefb2962c591efa37abe0f9d50012748e5c6f8945347b3aa4859d3899e0eb');
 INSERT INTO key_meta ("name", "wrapped") VALUES ('signing', X'01e334243ecc2165be58af22ccd443a8abf860930ac6f128010924470b0b10619d38767eb08186bf6907661af4de99962eb58bc6fc9c76b16ec4972967');
 INSERT INTO key_meta ("name", "wrapped") VALUES ('instance', X'01d84b9dc66b1aabac50b0fbbccc660f1b168b6196524cf8a4115624a83bad0ece8bb24d27a391fb01f16cf23e6d5b57a2ae43fc89ef0b1131e83e5500');
 INSERT INTO key_state ("id", "tenant", "epoch", "root", "since", "buckets") VALUES (1, 'default', 2, 'root-1', 1795316400000, 4);
 INSERT INTO key_suppressed ("tag", "since") VALUES (X'ffc8dd67f97a7230c57b647461664a63', 1795316400000);
-INSERT INTO key_tag ("place", "subject") VALUES (X'00018beeff8424bd28f731e5bdb050e2efb7', X'0c4e1630d005dde1555665c7ccbb2aaf');
+INSERT INTO key_tag ("place", "subject") VALUES (X'00018beeff8424bd28f731e5bdb050e2efb7', X'baa8f1797817c27d9150bcba49cb3e0d');

@@ -36,6 +36,20 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('subject', 'entry'),
     comment='each statement about a purpose, by the ledger entry that holds what was told; erased with the person'
     )
+    op.create_table('consent_confirmation',
+    sa.Column('digest', sa.String(length=64), nullable=False),
+    sa.Column('subject', sa.LargeBinary(length=16), nullable=False),
+    sa.Column('purpose', sa.String(length=96), nullable=False),
+    sa.Column('lang', sa.String(length=16), nullable=False),
+    sa.Column('asked_at', sa.BigInteger(), nullable=False),
+    sa.Column('until', sa.BigInteger(), nullable=False),
+    sa.Column('state', sa.String(length=16), nullable=False),
+    sa.Column('entry', sa.LargeBinary(length=16), nullable=False),
+    sa.PrimaryKeyConstraint('digest'),
+    comment='a mail that asks to confirm a consent: waiting, sending, sent, spared, bounced, unaddressed; no address, no word of the link'
+    )
+    op.create_index(op.f('ix_consent_confirmation_state'), 'consent_confirmation', ['state'], unique=False)
+    op.create_index(op.f('ix_consent_confirmation_subject'), 'consent_confirmation', ['subject'], unique=False)
     op.create_table('cookie_choice',
     sa.Column('subject', sa.LargeBinary(length=16), nullable=False),
     sa.Column('entry', sa.LargeBinary(length=16), nullable=False),
