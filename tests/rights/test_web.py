@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,8 +11,9 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.support import HANAKO, LENA, SATO, Site, copy_policy
+from tests.support import HANAKO, LENA, SATO, Person, Site, copy_policy
 from upheld.rights import actions, erasing
+from upheld.web.refusals import Refusal
 
 
 @pytest.fixture
@@ -129,3 +131,31 @@ def test_the_page_of_rights_is_accessible(site: Site, page: Any, check_page: Any
     """The page has no accessibility finding, narrow or wide."""
     for width in (360, 1280):
         check_page(page, f"{site.url}/rights?residence=JP&lang={lang}", width)
+
+
+@pytest.mark.parametrize(
+    ("person", "right", "ground", "code"),
+    [
+        (LENA, "restriction", "accuracy_contested", "restricted"),
+        (HANAKO, "cease_use", "beyond_purpose", "use_ceased"),
+    ],
+)
+def test_a_right_to_stop_use_stops_it(site: Site, person: Person, right: str, ground: str, code: str) -> None:
+    """Approved on a ground of the law, it binds the next read and the next audience; without a ground nothing changes."""
+    subject = site.collect(person, "card", "name", "email")["subject"]
+    site.staff(SATO)
+    asked = {"kind": "email", "value": person.email}
+    number = ask(site, right, person.country, identifier=asked).json()["number"]
+    actions.identify(site.house, number, by=SATO.number)
+    if actions.get(site.house, number).state == "fee_due":
+        actions.paid(site.house, number, by=SATO.number)
+    with pytest.raises(Refusal) as caught:
+        actions.approve(site.house, number, by=SATO.number)
+    assert caught.value.diagnostic.code == "ground_missing"
+    assert site.read(SATO, subject, "business_contact", "email").status_code == 200
+    done = actions.approve(site.house, number, by=SATO.number, ground=ground)
+    assert (done.state, done.decided_by) == ("ready", f"staff:{SATO.number}")
+    assert site.read(SATO, subject, "business_contact", "email").json()["code"] == code
+    told = site.http.post("/api/v1/audience", json={"purpose": "business_contact"}, headers=site.staff(SATO)).text
+    assert json.loads(told.splitlines()[0])["count"] == 0
+    assert actions.hand_over(site.house, number, by=SATO.number).state == "closed"

@@ -101,21 +101,25 @@ def paid(number: str, by: int, data: Path, kind: str) -> None:
 
 @request.command()
 @click.argument("number")
+@click.option("--ground", default="", help="Why use stops, as accuracy_contested; for a restriction and its like.")
 @by_option
 @data_option
 @format_option
-def approve(number: str, by: int, data: Path, kind: str) -> None:
+def approve(number: str, ground: str, by: int, data: Path, kind: str) -> None:
     """Carry out what request NUMBER asks for, approved in the name of a member of staff.
 
-    An erasure is done here and prints its certificate; access is then ready to be delivered.
+    An erasure is done here and prints its certificate; a restriction is set here; access is then ready to be delivered.
     """
     from upheld.rights import approve as decide
     from upheld.rights import get
     from upheld.rights.actions import resume
 
     with house(data) as opened:
-        go = resume if get(opened, number).state == "searching" else decide
-        _tell(opened, go(opened, number, by=by), kind, whole=True)
+        if get(opened, number).state == "searching":
+            done = resume(opened, number, by=by)
+        else:
+            done = decide(opened, number, by=by, ground=ground)
+        _tell(opened, done, kind, whole=True)
 
 
 @request.command()

@@ -13,14 +13,16 @@ from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 
+from upheld.basis import stops
 from upheld.basis.actions import object_to, withdraw
+from upheld.basis.model import EVERY, GROUNDS
 from upheld.db import UpheldError, retried, unb64
 from upheld.notice import Act, House
 from upheld.policy.model import CompiledPolicy
 from upheld.records import Erasure, IdentifierSharedError
 from upheld.retention.certificate import as_of_now
 from upheld.rights import erasing, store
-from upheld.rights.model import AT_ONCE, CARRIED_OUT, ErasurePlan, Request, Terms
+from upheld.rights.model import AT_ONCE, CARRIED_OUT, STOPS, ErasurePlan, Request, Terms
 from upheld.rights.rules import level_of, nearest, number_fits, number_of, step, terms
 from upheld.security import staff
 from upheld.web.refusals import Refusal
@@ -275,12 +277,14 @@ def plan_of(house: House, number: str) -> ErasurePlan:
 
 
 @retried
-def approve(house: House, number: str, *, by: int) -> Request:
+def approve(house: House, number: str, *, by: int, ground: str = "") -> Request:
     """Carry out what a request asks for, approved by a named member of staff.
 
-    Access is then ready to be handed over. An erasure is done here and ends with its certificate; under a contract
-    that runs it is refused, with the ground. Raises Refusal `identity_needed` or `fee_unpaid` before their time.
-    Clause: rights.erasure (GDPR 12, 15, 17; APPI 33, 35)
+    Access is then ready to be handed over. A restriction or another stop is set here, on a `ground` of the law, for
+    the purposes named or for all. An erasure is done here and ends with its certificate; under a contract
+    that runs it is refused, with the ground. Raises Refusal `identity_needed` or `fee_unpaid` before their time,
+    `ground_missing` for a stop without a ground.
+    Clause: rights.erasure (GDPR 12, 15, 17, 18; APPI 33, 35)
     """
     request = _expect(house, number, "review", by)
     if request.right not in CARRIED_OUT:
@@ -292,6 +296,8 @@ def approve(house: House, number: str, *, by: int) -> Request:
             refuse(house, number, ground, by=by)
             text = house.in_force().policy.rights.refusals.get(ground, {}).get("en", ground)
             raise RefusedError(text, code=ground)
+    if request.right in STOPS:
+        _stop(house, request, ground, actor)
     event = "started" if request.right == "erasure" else "approved"
     with house.store.write() as tx:
         done = replace(request, state=step(request.state, event), decided_by=actor)
@@ -299,6 +305,19 @@ def approve(house: House, number: str, *, by: int) -> Request:
         _note(house, tx, done, "request.decided", actor, {"result": "approved"})
     house.stirred.set()
     return _erase(house, done, actor) if request.right == "erasure" else done
+
+
+def _stop(house: House, request: Request, ground: str, actor: str) -> None:
+    """Stop use before the request says so: whoever is cut off in between does both again, which changes nothing.
+
+    Clause: rights.restriction (GDPR 18; APPI 35)
+    """
+    mark = STOPS[request.right]
+    if ground not in GROUNDS[mark]:
+        raise Refusal("ground_missing", stops.CLAUSES[mark])
+    for purpose in request.purposes or (EVERY,):
+        if request.subject is not None:
+            stops.stop(house, request.subject, mark, ground=ground, by=actor, purpose=purpose, how="request")
 
 
 @retried

@@ -10,7 +10,12 @@ from typing import Any
 AT_ONCE = frozenset({"consent_withdrawal", "objection"})
 """Rights that act with the request itself, once it is sure whose request it is."""
 
-CARRIED_OUT = frozenset({"access", "erasure"})
+STOPS: Mapping[str, str] = {
+    "restriction": "restricted", "cease_use": "use_ceased", "stop_provision": "provision_stopped",
+}  # fmt: skip
+"""Rights that stop use, and the stop that each sets (GDPR 18; APPI 35)."""
+
+CARRIED_OUT = frozenset({"access", "erasure", *STOPS})
 """Rights whose steps are carried out here; the others are received, dated and answered by staff."""
 
 
