@@ -1,4 +1,4 @@
-"""The vault under any order of taking, reading, correcting, erasing, restarting, changing the root, and restoring."""
+"""The vault under any order of taking, correcting, merging, splitting, erasing, restarting, changing the root, restoring."""
 
 from __future__ import annotations
 
@@ -20,6 +20,8 @@ from hypothesis.stateful import (
 from tests.records.crashing import WORDS
 from upheld.records import fill, finish, make_backup, open_holdings
 
+ONE = {"clause": "security.organisational", "policy_version": "1", "actor": "staff:1"}
+OTHER = {**ONE, "actor": "staff:2"}
 people = st.integers(0, 3)
 classes = st.sampled_from(["marketing", "contract"])
 
@@ -42,6 +44,8 @@ def machine(open_house):  # noqa: C901 - one machine, its rules side by side
             self.then = {}
             self.times = 0
             self.classes_gone = set()
+            self.groups = []  # sets of subjects that are one person
+            self.groups_then = []
             self.loose = set()  # known to the keys, but without a record since a restore
 
         @rule(person=people, shred_class=classes)
@@ -64,9 +68,53 @@ def machine(open_house):  # noqa: C901 - one machine, its rules side by side
         @rule(person=people)
         def erase(self, person):
             if person in self.held:
-                subject, _ = self.held.pop(person)
+                subject, _ = self.held[person]
                 assert self.house.erase(subject).total
-                self.gone.add((person, subject))
+                self.forget(person, {})
+
+        @rule(one=people, other=people)
+        def merge(self, one, other):
+            if one not in self.held or other not in self.held:
+                return
+            first, second = (self.held[person][0] for person in (one, other))
+            if second in self.group_of(first):
+                return
+            with self.house.data.write() as tx:
+                made = self.house.vault.propose_merge(tx, first, second, reason="person_said", words=ONE)
+                self.house.vault.confirm_merge(tx, made.id, OTHER)
+            joined = self.group_of(first) | self.group_of(second)
+            self.groups = [*(group for group in self.groups if not group & joined), joined]
+
+        @rule(person=people)
+        def split(self, person):
+            if person in self.held and len(self.group_of(self.held[person][0])) > 1:
+                subject = self.held[person][0]
+                with self.house.data.write() as tx:
+                    others = self.house.vault.split(tx, subject, ONE)
+                assert {subject, *others} == self.group_of(subject)
+                self.leave(subject)
+
+        @rule(person=people)
+        def erase_all_numbers(self, person):
+            """As a request does: every number of the person is fenced in one transaction, then each is carried through."""
+            if person not in self.held:
+                return
+            words = dict(self.house.words, reason="request")
+            with self.house.data.write() as tx:
+                members = self.house.vault.members(tx, self.held[person][0])
+                begun = [self.house.vault.fence(tx, one, release=True, **words) for one in members]
+            for one in begun:
+                assert self.house.vault.complete(one.id).total
+            for other in [number for number, (subject, _) in self.held.items() if subject in members]:
+                self.forget(other, {})
+            for subject in members:  # one whose records had gone already is no longer held here
+                self.leave(subject)
+
+        def group_of(self, subject):
+            return next((group for group in self.groups if subject in group), {subject})
+
+        def leave(self, subject):
+            self.groups = [left for group in self.groups if len(left := group - {subject}) > 1]
 
         @rule(person=people, shred_class=classes)
         def erase_class(self, person, shred_class):
@@ -98,6 +146,7 @@ def machine(open_house):  # noqa: C901 - one machine, its rules side by side
                 self.held[person] = (subject, left)
             else:
                 self.gone.add((person, subject))
+                self.leave(subject)
 
         @rule()
         def restart(self):
@@ -124,6 +173,7 @@ def machine(open_house):  # noqa: C901 - one machine, its rules side by side
             self.kept = self.folder / "backup"
             make_backup(self.house.held, self.kept, lambda: WORDS)
             self.then = {person: (subject, dict(records)) for person, (subject, records) in self.held.items()}
+            self.groups_then = [set(group) for group in self.groups]
             self.classes_gone = set()
 
         @precondition(lambda self: self.kept is not None)
@@ -146,6 +196,8 @@ def machine(open_house):  # noqa: C901 - one machine, its rules side by side
             shutil.rmtree(self.kept)
             self.loose |= {subject for subject, _ in (*self.held.values(), *self.then.values())}
             self.kept, self.held = None, self.left_of(self.then)
+            erased = {subject for _, subject in self.gone}
+            self.groups = [left for group in self.groups_then if len(left := group - erased) > 1]
 
         def left_of(self, then):
             """What of the backup no erasure since has taken."""
@@ -166,6 +218,12 @@ def machine(open_house):  # noqa: C901 - one machine, its rules side by side
             for person, (subject, records) in self.held.items():
                 assert self.house.vault.find("email", address(person)) == subject
                 assert self.house.fields_of(subject) == [fields for _, fields in records.values()]
+
+        @invariant()
+        def who_was_found_to_be_one_person_is(self):
+            for subject, _ in self.held.values():
+                with self.house.data.read() as tx:
+                    assert set(self.house.vault.members(tx, subject)) == self.group_of(subject)
 
         @invariant()
         def the_erased_are_gone(self):
