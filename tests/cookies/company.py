@@ -12,6 +12,10 @@ HOST = "www.company.example"
 TAG_HOST = "munchkin.marketo.net"
 COUNTER_HOST = "counter.example.net"
 STRANGER = "cdn.stranger.example"
+PRIVACY = "privacy.company.example"
+"""Another origin of the company, where ours stands; a site that is named in `serving.toml` calls it."""
+ELSEWHERE = "www.elsewhere.example"
+"""A site that is named nowhere."""
 PIXEL = bytes.fromhex("47494638396101000100800000000000ffffff21f90401000000002c00000000010001000002024401003b")
 
 TEXT = {
@@ -75,20 +79,28 @@ class Company:
     page: Any = None
     guarded: bool = True
     trusted_types: bool = False
+    base: dict[str, str] = field(default_factory=dict)
+    country: str = ""
+    """What the edge before the site takes every visitor's country to be."""
 
     def __post_init__(self) -> None:
         own: Any = self._own
         base = {"require-trusted-types-for": "'script'", "trusted-types": "'none'"} if self.trusted_types else {}
-        self._pages = ChosenSources(own, self.house, base=base) if self.guarded else own
+        self._pages = ChosenSources(own, self.house, base=base | self.base) if self.guarded else own
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Serve ours under our addresses, the company's pages elsewhere."""
         mine = scope["type"] == "lifespan" or scope["path"].startswith(OURS)
+        if self.country:
+            scope = {**scope, "headers": [*scope["headers"], (b"x-edge-country", self.country.encode())]}
         await (self.ours if mine else self._pages)(scope, receive, send)
 
     async def _own(self, scope: Any, receive: Any, send: Any) -> None:
         if scope["path"] == "/site.css":
             await _answer(send, b"text/css", CSS.encode())
+            return
+        if scope["path"] == "/widget.js":
+            await _answer(send, b"text/javascript", WIDGET.encode())
             return
         lang = "ja" if scope["path"].startswith("/ja") else "en"
         html = (self.page or ordinary)(scope, lang)
@@ -111,6 +123,39 @@ def careless(scope: Any, lang: str) -> str:
     more = f'<img src="http://{TAG_HOST}/pixel.gif" alt=""><img src="http://{STRANGER}/p.gif" alt="">'
     frame = f'<iframe title="x" src="http://{STRANGER}/frame.html"></iframe>'
     return draw(lang, tags, more + frame)
+
+
+WIDGET = """
+const say = (name, detail) => document.dispatchEvent(new CustomEvent(`upheld:${name}`, { detail }));
+const box = document.createElement("div");
+box.id = "widget";
+const draw = ({ config, escape }) => {
+  document.body.prepend(box);
+  box.lang = config.lang;
+  box.innerHTML = `<h2>${escape(config.text.title)}</h2>` + config.purposes.filter((one) => !one.required).map((one) => `<p><label>
+    <input type="checkbox" name="${escape(one.id)}" ${config.states[one.id] === "granted" ? "checked" : ""}> ${escape(one.name)}</label>
+    ${one.tags.map((tag) => escape(tag.sends)).join("")}</p>`).join("") + `<button id="keep">${escape(config.text.save)}</button>
+    <button id="none">${escape(config.text.refuse)}</button><button id="back">${escape(config.text.close)}</button>`;
+  const boxes = (yes) => Object.fromEntries([...box.querySelectorAll("input")].map((one) => [one.name, yes ?? one.checked]));
+  box.querySelector("#keep").onclick = () => { box.hidden = true; say("chosen", { purposes: boxes() }); };
+  box.querySelector("#none").onclick = () => { box.hidden = true; say("chosen", { purposes: boxes(false), action: "reject_all" }); };
+  box.querySelector("#back").onclick = () => { box.hidden = true; say("withdrawn", { purposes: boxes(false) }); };
+};
+document.addEventListener("upheld:init", (event) => { draw(event.detail); box.hidden = true; });
+document.addEventListener("upheld:show", () => { box.hidden = false; });
+"""
+BANNER_TAG = '<script src="/consent/banner.js"'
+
+
+def with_widget(scope: Any, lang: str) -> str:
+    """Write the pages of a company that has a widget of its own, which hears and says plain DOM events."""
+    before = '<script src="/widget.js" defer></script><script src="/consent/adapter-events.js" defer></script>'
+    return ordinary(scope, lang).replace(BANNER_TAG, before + BANNER_TAG)
+
+
+def from_elsewhere(scope: Any, lang: str) -> str:
+    """Write the pages of a site that takes the banner from the company's other origin."""
+    return ordinary(scope, lang).replace('src="/consent/', f'src="http://{PRIVACY}/consent/')
 
 
 MAILER = "pixel.mailer.example"

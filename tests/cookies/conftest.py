@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -48,12 +49,16 @@ class EdgeSite(Site):
     """A site behind an edge that writes the visitor's country."""
 
     area_header: str | None = AREA
+    sites: tuple[str, ...] = ()
+    cookie_domain: str = ""
 
     def start(self) -> Site:
         """Begin a data folder that names the edge's header, and serve."""
         self.folder = Path(tempfile.mkdtemp(prefix="upheld-edge-"))
         if self.area_header:
-            (self.folder / "serving.toml").write_text(f'area_header = "{self.area_header}"\nacts_per_minute = 0\n', "utf-8")
+            told = [f'area_header = "{self.area_header}"', "acts_per_minute = 0", f"sites = {json.dumps(self.sites)}"]
+            told += [f'cookie_domain = "{self.cookie_domain}"'] * bool(self.cookie_domain)
+            (self.folder / "serving.toml").write_text("\n".join([*told, ""]), "utf-8")
         super().start()
         self._own = True
         return self
@@ -127,6 +132,13 @@ def browse(site: Site) -> Callable[..., Browsing]:
         return Browsing(site, country, gpc, lang)
 
     return make
+
+
+@pytest.fixture
+def world(running: Any) -> Iterator[Any]:
+    """The running world of a module (see `world.opened`), tidied up after each test."""
+    yield running
+    running.close()
 
 
 def refusal(answer: httpx.Response) -> tuple[int, str]:

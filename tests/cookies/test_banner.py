@@ -2,112 +2,27 @@
 
 from __future__ import annotations
 
-import gzip
 from collections.abc import Callable, Iterator
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.conftest import ARGS, CHROMIUM, TAGS, sideways
-from tests.cookies.company import COUNTER_HOST, HOST, STRANGER, TAG_HOST, Company, Strangers, careless
-from tests.cookies.conftest import AREA, EdgeSite, with_counter
-from tests.support import Site, edit
+from tests.conftest import TAGS, sideways
+from tests.cookies.company import COUNTER_HOST, TAG_HOST, careless
+from tests.cookies.conftest import with_counter
+from tests.cookies.world import ALLOW, BANNER, CHOOSE, REFUSE, URL, World, chosen, csp_messages, opened, ready
+from tests.support import edit
+from upheld.cookies.files import packed
 
 pytestmark = pytest.mark.browser
-URL = f"http://{HOST}"
-BANNER = ".upheld-banner"
-ALLOW, REFUSE, CHOOSE = (f"{BANNER} [data-upheld-do={name}]" for name in ("accept_all", "reject_all", "choose"))
-
-
-class World:
-    """A running company site, strangers that listen, and a browser for which their names lie on loopback."""
-
-    def __init__(self, site: Site, strangers: Strangers, browser: Any, company: Company) -> None:
-        self.site, self.strangers, self.browser, self.company = site, strangers, browser, company
-        self.contexts: list[Any] = []
-
-    def visit(self, country: str = "DE", *, gpc: bool = False, **options: Any) -> Any:
-        """Open a fresh browser in a country; gives a page that notes what the browser says."""
-        headers = ({AREA: country} if country else {}) | ({"Sec-GPC": "1"} if gpc else {})
-        context = self.browser.new_context(
-            extra_http_headers=headers, locale=options.pop("locale", "ja-JP"), timezone_id="Asia/Tokyo", **options
-        )
-        self.contexts.append(context)
-        if gpc:
-            context.add_init_script("Object.defineProperty(navigator, 'globalPrivacyControl', {value: true})")
-        page = context.new_page()
-        page.said = []
-        page.on("console", lambda one: page.said.append(one.text))
-        page.on("pageerror", lambda error: page.said.append(str(error)))
-        self.strangers.seen.clear()
-        return page
-
-    def close(self) -> None:
-        """Close every context a test opened."""
-        for context in self.contexts:
-            context.close()
-        self.contexts.clear()
 
 
 @pytest.fixture(scope="module")
 def running(serve: Callable[[Any], str], playwright: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     """One site, one browser for all tests of this module; each test has contexts of its own."""
-    folder = with_counter(tmp_path_factory.mktemp("company") / "policy")
-    with EdgeSite(policy=folder) as site:
-        company, strangers = Company(site.app, site.house), Strangers()
-        # the site's own server holds the lifespan of our application; beside it the company's pages are served
-        ours, theirs = serve(_without_lifespan(company)), serve(strangers)
-        rules = ", ".join(
-            [f"MAP {HOST} {ours.removeprefix('http://')}"]
-            + [f"MAP {name} {theirs.removeprefix('http://')}" for name in (TAG_HOST, COUNTER_HOST, STRANGER)]
-        )
-        browser = playwright.chromium.launch(
-            executable_path=CHROMIUM, headless=True, args=[*ARGS, f"--host-resolver-rules={rules}"]
-        )
-        yield World(site, strangers, browser, company)
-        browser.close()
-
-
-@pytest.fixture
-def world(running: World) -> Iterator[World]:
-    """The running world, tidied up after each test."""
-    running.company.page, running.company.trusted_types, running.company.guarded = None, False, True
-    running.company.__post_init__()
-    yield running
-    running.close()
-
-
-def _without_lifespan(company: Company) -> Any:
-    async def app(scope: Any, receive: Any, send: Any) -> None:
-        if scope["type"] == "lifespan":
-            for _ in range(2):
-                message = await receive()
-                await send({"type": f"{message['type']}.complete"})
-            return
-        await company(scope, receive, send)
-
-    return app
-
-
-def ready(page: Any, path: str = "/en") -> Any:
-    """Open a page and wait until the banner has read its config."""
-    page.goto(URL + path)
-    page.wait_for_load_state("networkidle")
-    return page
-
-
-def chosen(page: Any, selector: str) -> None:
-    """Click, and wait until the server has the choice."""
-    with page.expect_response("**/consent/receipts") as told:
-        page.click(selector)
-    assert told.value.status == 201
-
-
-def csp_messages(page: Any) -> list[str]:
-    """Give what the browser said of a content policy or an error."""
-    return [text for text in page.said if "Content Security" in text or "Trusted" in text or "Error" in text]
+    with opened(serve, playwright, with_counter(tmp_path_factory.mktemp("company") / "policy")) as world:
+        yield world
 
 
 # what runs when
@@ -180,7 +95,7 @@ def test_a_grant_lets_tags_run_from_the_next_page_and_a_withdrawal_stops_them(wo
 
 def test_the_header_stops_what_a_careless_page_carries(world: World) -> None:
     """Scripts, pixels and frames of hosts that were not allowed reach nobody, even when the page asks for them."""
-    world.company.page = careless
+    world.write(careless)
     page = ready(world.visit("DE"))
     assert world.strangers.seen == []
     chosen(page, ALLOW)
@@ -205,8 +120,7 @@ def test_consent_mode_is_denied_until_granted(world: World) -> None:
 
 def test_it_works_under_trusted_types(world: World) -> None:
     """Where a site allows no policy of Trusted Types at all, the banner shows, opens, saves and says nothing wrong."""
-    world.company.trusted_types = True
-    world.company.__post_init__()
+    world.write(trusted_types=True)
     page = ready(world.visit("DE"))
     page.click(CHOOSE)
     page.check("#upheld-analyse")
@@ -348,9 +262,7 @@ def test_without_scripts_nothing_runs_and_the_plain_page_chooses(world: World) -
 
 def test_the_banner_is_small() -> None:
     """Script and style together are at most 4 KB as sent."""
-    folder = resources.files("upheld.cookies").joinpath("static")
-    sizes = [len(gzip.compress(folder.joinpath(name).read_bytes(), 9, mtime=0)) for name in ("banner.js", "banner.css")]
-    assert sum(sizes) <= 4096
+    assert sum(len(packed(name)) for name in ("banner.js", "banner.css")) <= 4096
 
 
 # our own pages about it

@@ -25,6 +25,7 @@ from tests.cookies.company import (
     noncompliant,
 )
 from tests.cookies.conftest import AREA, EdgeSite, with_counter
+from tests.cookies.world import without_lifespan
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 PLANTED = {
@@ -55,22 +56,10 @@ def scanned(serve: Callable[[Any], str], tmp_path_factory: pytest.TempPathFactor
     folder = with_counter(tmp_path_factory.mktemp("scanned") / "policy")
     with EdgeSite(policy=folder) as site:
         company, strangers = Company(site.app, site.house), Strangers()
-        ours, theirs = serve(_pages_only(company)), serve(strangers)
+        ours, theirs = serve(without_lifespan(company)), serve(strangers)
         names = [TAG_HOST, COUNTER_HOST, STRANGER, MAILER]
         rules = ", ".join([f"MAP {HOST} {ours[7:]}", *(f"MAP {name} {theirs[7:]}" for name in names)])
         yield Scanned(company, folder, rules)
-
-
-def _pages_only(company: Company) -> Any:
-    async def app(scope: Any, receive: Any, send: Any) -> None:
-        if scope["type"] == "lifespan":
-            for _ in range(2):
-                message = await receive()
-                await send({"type": f"{message['type']}.complete"})
-            return
-        await company(scope, receive, send)
-
-    return app
 
 
 def found(done: subprocess.CompletedProcess[str]) -> set[tuple[str, str]]:

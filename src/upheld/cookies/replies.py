@@ -46,6 +46,7 @@ def chosen_cookies(desk: Desk, request: AnyRequest, reply: Reply) -> list[Cookie
         value=desk.write(reply.done.visitor),
         max_age=desk.max_age(),
         path="/",
+        domain=desk.house.serving.cookie_domain,
         httponly=True,
         samesite="lax",
         secure=request.url.scheme == "https",

@@ -2,34 +2,29 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-from collections.abc import Callable, Mapping
-from importlib import resources
+from collections.abc import Callable
 from typing import Any, Literal
 
 import msgspec
-from litestar import Response, get, post
+from litestar import Response, get, post, route
 from litestar.params import FromPath, JSONBody
 
 from upheld.cookies import pages as own_pages
 from upheld.cookies.actions import Said, note_signal
 from upheld.cookies.desk import Desk, read_browser
+from upheld.cookies.files import FILES, send, send_file
 from upheld.cookies.model import Judged
 from upheld.cookies.replies import chosen, chosen_cookies
 from upheld.cookies.rules import content_policy, honours_signal, may_measure, sources
 from upheld.cookies.tell import config, signals
 from upheld.notice import House, Published
-from upheld.web.headers import keep_private, speak_for
+from upheld.web.gate import check_request
+from upheld.web.headers import answer_to, keep_private, speak_for
 from upheld.web.pages import AnyRequest, Pages
 from upheld.web.refusals import Refusal
 from upheld.web.wire import Closed
 
-FILES: Mapping[str, str] = {
-    "banner.js": "text/javascript",
-    "banner.css": "text/css",
-    "consent-mode.js": "text/javascript",
-}
 MAX_PATH = 200
 Take = Callable[[str, str, str], None]
 """Keeps one page view: path, visitor id, language. A room above gives it."""
@@ -59,16 +54,18 @@ def routes(house: House, pages: Pages, take: Take | None = None) -> list[Any]:
         *_banner(desk),
         *_site(desk),
         *own_pages.routes(desk, pages),
-        *([_views(desk, take)] if take else []),
+        *(_views(desk, take) if take else []),
     ]
 
 
 def _banner(desk: Desk) -> list[Any]:
-    @get("/consent/{name:str}", include_in_schema=False, sync_to_thread=True)
+    own_site = _own_site(desk)
+
+    @get("/consent/{name:str}", include_in_schema=False, before_request=own_site, sync_to_thread=True)
     def file(request: AnyRequest, name: FromPath[str]) -> Response[bytes]:
         """Send the config of a language (`config.ja.json`), or one of the banner's files."""
         if name in FILES:
-            return _sent(request, _file(name), FILES[name], {"Cache-Control": "public, no-cache"})
+            return send_file(request, name)
         first, _, rest = name.partition(".")
         lang, _, suffix = rest.partition(".")
         published = desk.house.in_force()
@@ -79,9 +76,9 @@ def _banner(desk: Desk) -> list[Any]:
         note_signal(desk, published, browser, desk.offered(published, browser.area))
         body = json.dumps(config(desk, published, browser, lang), ensure_ascii=False).encode()
         headers = {"Cache-Control": "private, no-cache", "Vary": desk.vary, "Content-Language": lang}
-        return _sent(request, body, "application/json", headers)
+        return send(request, body, "application/json", headers)
 
-    @post("/consent/receipts", sync_to_thread=True)
+    @post("/consent/receipts", before_request=own_site, sync_to_thread=True)
     def receipts(request: AnyRequest, data: JSONBody[ChoiceBody]) -> Response[dict[str, Any]]:
         """Write down what a visitor chose; 201 only after it is durable."""
         browser = read_browser(desk, request)
@@ -100,7 +97,38 @@ def _banner(desk: Desk) -> list[Any]:
         where = {"Location": f"/consent/receipts/{number}"} if number else {}
         return Response(answer, status_code=201, cookies=cookies, headers=where)
 
-    return [file, receipts]
+    return [_before_calling(desk, "/consent/receipts"), file, receipts]
+
+
+def _own_site(desk: Desk) -> Callable[[AnyRequest], Any]:
+    """Let a page of the company's own sites, named in `serving.toml`, call as a page of ours does; no browser lies in `Origin`."""
+
+    async def check(request: AnyRequest) -> None:
+        origin = request.headers.get("origin")
+        own = origin is not None and desk.house.serving.is_own(origin)
+        if origin is not None and own:
+            answer_to(request.scope, origin, knowing=True)
+        await check_request(request, own=own)
+
+    return check
+
+
+def _before_calling(desk: Desk, path: str) -> Any:
+    @route(path, http_method=["OPTIONS"], include_in_schema=False, sync_to_thread=False)
+    def before_calling(request: AnyRequest) -> Response[None]:
+        """Tell the browser of one of the company's own sites that it may call; any other site is told nothing."""
+        headers = {"Vary": "Origin", "Allow": "OPTIONS, POST"}
+        origin = request.headers.get("origin")
+        if origin is not None and desk.house.serving.is_own(origin):
+            answer_to(request.scope, origin, knowing=True)
+            headers |= {
+                "Access-Control-Allow-Methods": "POST",
+                "Access-Control-Allow-Headers": "Content-Type",
+                "Access-Control-Max-Age": "600",
+            }
+        return Response(None, status_code=204, headers=headers)
+
+    return before_calling
 
 
 def _site(desk: Desk) -> list[Any]:
@@ -129,8 +157,8 @@ def _site(desk: Desk) -> list[Any]:
     return [csp, gpc]
 
 
-def _views(desk: Desk, take: Take) -> Any:
-    @post("/consent/views", sync_to_thread=True)
+def _views(desk: Desk, take: Take) -> list[Any]:
+    @post("/consent/views", before_request=_own_site(desk), sync_to_thread=True)
     def views(request: AnyRequest, data: JSONBody[ViewBody]) -> Response[dict[str, Any]]:
         """Keep a page view of a visitor who allowed it; of anybody else nothing is kept, and the answer says so."""
         published = desk.house.in_force()
@@ -148,7 +176,7 @@ def _views(desk: Desk, take: Take) -> Any:
         take(path, browser.visitor.id, lang)
         return Response({"stored": True}, status_code=201)
 
-    return views
+    return [_before_calling(desk, "/consent/views"), views]
 
 
 def allowed(published: Published, judged: Judged) -> str:
@@ -156,17 +184,3 @@ def allowed(published: Published, judged: Judged) -> str:
     policy = published.policy
     tags = policy.cookies.tags.values() if policy.cookies else ()
     return content_policy(sources(tags, judged.running))
-
-
-def _file(name: str) -> bytes:
-    return resources.files("upheld.cookies").joinpath("static", name).read_bytes()
-
-
-def _sent(request: AnyRequest, body: bytes, media_type: str, headers: dict[str, str]) -> Response[bytes]:
-    """Send a body, or 304 where the asker holds it already."""
-    etag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
-    headers = {**headers, "ETag": etag}
-    held = [tag.strip().removeprefix("W/") for tag in request.headers.get("if-none-match", "").split(",")]
-    if etag in held:
-        return Response(b"", status_code=304, headers=headers, media_type=media_type)
-    return Response(body, media_type=f"{media_type}; charset=utf-8", headers=headers)

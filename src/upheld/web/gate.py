@@ -16,15 +16,16 @@ _JSON = "application/json"
 _FORM = frozenset({"application/x-www-form-urlencoded", "multipart/form-data"})
 
 
-async def check_request(request: AnyRequest) -> None:
+async def check_request(request: AnyRequest, *, own: bool = False) -> None:
     """Refuse what no handler should see; runs before each handler that does not replace it.
 
+    `own` tells that the caller's `Origin` was found to be one of the company's own sites.
     Raises Refusal `cross_site`, `media_type`, and for JSON whatever `wire.decode` finds.
     """
     if request.method not in _UNSAFE:
         return
     program = request.scope["path"].startswith("/api/")
-    if not program and not request.route_handler.opt.get("cross_site"):
+    if not program and not own and not request.route_handler.opt.get("cross_site"):
         check_origin(request)
     kind = request.content_type[0]
     if kind == _JSON:

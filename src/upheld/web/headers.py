@@ -23,6 +23,7 @@ _LABEL = "upheld_policy"
 _FRAMERS = "upheld_framers"
 _PRIVATE = "upheld_private"
 _CALLER = "upheld_caller"
+_KNOWING = "upheld_knowing"
 
 _ALWAYS = (
     (b"x-content-type-options", b"nosniff"),
@@ -47,9 +48,13 @@ def allow_framing(scope: Scope, sites: Sequence[str]) -> None:
     scope["state"][_FRAMERS] = tuple(sites)
 
 
-def answer_to(scope: Scope, origin: str) -> None:
-    """Let a page of one of the company's own sites read this response; refusals too, which say what to do."""
+def answer_to(scope: Scope, origin: str, *, knowing: bool = False) -> None:
+    """Let a page of one of the company's own sites read this response; refusals too, which say what to do.
+
+    `knowing` lets the browser send and keep our cookies with such a call.
+    """
     scope["state"][_CALLER] = origin
+    scope["state"][_KNOWING] = knowing
 
 
 def keep_private(scope: Scope) -> None:
@@ -91,6 +96,8 @@ def sealer(label: Callable[[], str | None]) -> Callable[[Message, Scope], Awaita
             headers.append((b"cache-control", b"no-store"))
         if state.get(_CALLER):
             headers += [(b"access-control-allow-origin", state[_CALLER].encode()), *_TO_CALLER]
+            if state.get(_KNOWING):
+                headers.append((b"access-control-allow-credentials", b"true"))
         version = spoken_for(scope) or label()
         if version is not None and b"upheld-policy" not in there:
             headers.append((b"upheld-policy", version.encode()))

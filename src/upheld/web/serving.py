@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import os
+import re
 import threading
 import tomllib
 from collections import OrderedDict, deque
@@ -16,6 +17,7 @@ from urllib.parse import urlsplit
 from upheld.db import Clock, UpheldError
 
 FILE = "serving.toml"
+_DOMAIN = re.compile(r"(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.)+[a-z][a-z0-9-]*[a-z0-9]")
 ADDRESSES = 10_000
 """How many addresses are remembered at most; the one met longest ago is forgotten first."""
 
@@ -25,7 +27,7 @@ class ServingError(UpheldError):
 
     code = "serving_unreadable"
     clause = "notice.channels"
-    next_step = 'Write sites = ["https://www.example.com"], area_header, acts_per_minute, watch_links, [mail] smtp, from, base_url; each may be left out.'
+    next_step = 'Write sites = ["https://www.example.com"], area_header, cookie_domain, acts_per_minute, watch_links, [mail] smtp, from, base_url; each may be left out.'
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +46,8 @@ class Serving:
     `sites` are origins of the company's own websites: they may embed forms and call the JSON contract from their
     pages. `area_header` is the header in which the site's own edge writes a visitor's country. `acts_per_minute` is
     how many forms one address may send in a minute (0: any number). `watch_links` lets the server fetch the policy's
-    links to others each night. `mail` is None where none is sent.
+    links to others each night. `mail` is None where none is sent. `cookie_domain` is the parent domain (`example.com`)
+    all of whose hosts see what a visitor chose; None: only our own host.
     """
 
     sites: tuple[str, ...] = ()
@@ -52,6 +55,7 @@ class Serving:
     acts_per_minute: int = 60
     mail: MailSettings | None = None
     watch_links: bool = False
+    cookie_domain: str | None = None
 
     def is_own(self, origin: str | None) -> bool:
         """Say whether an `Origin` header names one of the company's own sites."""
@@ -68,12 +72,19 @@ def serving_of(folder: Path) -> Serving:
         sites = tuple(_origin(one) for one in told.pop("sites", []))
         header, most = told.pop("area_header", None), told.pop("acts_per_minute", 60)
         mail = _mail(told.pop("mail")) if "mail" in told else None
-        watching = told.pop("watch_links", False)
+        watching, domain = told.pop("watch_links", False), _domain(told.pop("cookie_domain", None))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, ValueError, TypeError):
         raise ServingError from None
     if told or not isinstance(header, str | None) or not isinstance(most, int) or most < 0 or not isinstance(watching, bool):
         raise ServingError
-    return Serving(sites, header, most, mail, watching)
+    return Serving(sites, header, most, mail, watching, domain)
+
+
+def _domain(written: Any) -> str | None:
+    """Read a parent domain; raises ValueError for what no browser takes: one label, a number, a port, a dot before it."""
+    if written is None or (isinstance(written, str) and _DOMAIN.fullmatch(written)):
+        return written
+    raise ValueError("a cookie's domain is example.com")
 
 
 def _mail(told: Any) -> MailSettings:

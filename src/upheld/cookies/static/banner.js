@@ -1,8 +1,11 @@
-/* upheld: the banner. It keeps no state: the server says what is asked and what runs. */
+/* upheld: the banner. It keeps no state: the server says what is asked and what runs. Comments are not sent. */
 (() => {
   const root = document.documentElement;
   const me = document.currentScript;
-  const lang = me.dataset.lang || root.lang.slice(0, 2) || "en";
+  const home = new URL(me.src).origin;
+  /* A widget that the site runs already; its adapter stands before this script. */
+  const own = window.upheldWidget;
+  let lang = me.dataset.lang || root.lang.slice(0, 2) || "en";
   let config, region, came, granted;
 
   const make = (name, props, ...kids) => {
@@ -16,7 +19,7 @@
     return node;
   };
   const button = (text, name, click) => make("button", { type: "button", "data-upheld-do": name, textContent: text, click });
-  const link = (text, href) => make("a", { href, textContent: text });
+  const link = (text, href) => make("a", { href: home + href, textContent: text });
   const optional = () => config.purposes.filter((one) => !one.required);
 
   /* Put what may run in place, and tell Consent Mode. */
@@ -58,8 +61,8 @@
   const choose = async (action, purposes = {}) => {
     close();
     const before = config.run;
-    const answer = await fetch("/consent/receipts", {
-      method: "POST", keepalive: true, credentials: "same-origin", headers: { "Content-Type": "application/json", Accept: "application/json" },
+    const answer = await fetch(`${home}/consent/receipts`, {
+      method: "POST", keepalive: true, credentials: "include", headers: { "Content-Type": "application/json", Accept: "application/json" },
       body: JSON.stringify({
         snapshot: config.snapshot, action, purposes, surface: "banner", gpc: navigator.globalPrivacyControl === true,
       }),
@@ -90,6 +93,7 @@
 
   /* First layer: a region of the page, which Tab enters and leaves. */
   const show = () => {
+    if (own) return own.show(config);
     const t = config.text;
     place(make("section", { className: "upheld-banner", role: "region", ariaLabel: t.label, lang },
       make("div", { className: "upheld-said" },
@@ -116,6 +120,7 @@
 
   /* Second layer: a native dialog; the browser keeps and gives back the focus. */
   const open = () => {
+    if (own) return own.show(config, true);
     const t = config.text;
     const list = make("ul", {}, ...config.purposes.map(purpose));
     const done = (action, purposes) => { box.close(); choose(action, purposes); };
@@ -143,9 +148,10 @@
   });
 
   const start = async (again) => {
-    const answer = await fetch(`/consent/config.${lang}.json`, { credentials: "same-origin" });
+    const answer = await fetch(`${home}/consent/config.${lang}.json`, { credentials: "include" });
     if (!answer.ok) return;
     config = await answer.json();
+    if (own) await own.init(config);
     apply();
     document.querySelectorAll("[data-upheld-open]").forEach((one) => { one.hidden = false; one.onclick = open; });
     if (config.signal) document.body.append(line(config.text.signal, " ", link(config.text.choices, config.links.choices)));
@@ -154,7 +160,12 @@
   };
 
   window.upheld = { choose, open, get config() { return config; } };
-  const style = make("link", { rel: "stylesheet", href: "/consent/banner.css" });
+  if (own) {
+    own.onChoice((purposes, action = "custom") => choose(action, purposes));
+    own.onWithdraw((purposes) => choose("withdraw", purposes));
+    own.language((code) => { lang = code.slice(0, 2); start(); });
+  }
+  const style = make("link", { rel: "stylesheet", href: `${home}/consent/banner.css` });
   style.addEventListener("load", () => start());
   document.head.append(style);
 })();
