@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from upheld.records import Journal, JournalGapError
+from upheld.records.journal import Journaled
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
 
@@ -82,6 +83,38 @@ def test_a_journal_that_was_tampered_with_stops_everything(copies, damage):
     else:
         for path in copies:
             path.write_bytes(b"".join(lines) + b"[]\n")
+    with pytest.raises(JournalGapError):
+        Journal(copies)
+
+
+def together(journal, *numbers):
+    told = [Journaled(bytes([n]) * 16, bytes([100 + n]) * 16, [], [b"t" * 16]) for n in numbers]
+    return journal.append_all(told, NOW)
+
+
+@pytest.mark.parametrize("kept", [0, 1, 3])
+def test_a_copy_that_lacks_lines_written_together_is_mended(copies, kept):
+    """A crash while many lines go to the second copy leaves it any number of them behind; the other one has them."""
+    journal = Journal(copies)
+    write(journal, 1)
+    lines = together(journal, 2, 1, 3, 4, 5)
+    assert [line.seq for line in lines] == [2, 1, 3, 4, 5]
+    whole = copies[0].read_bytes()
+    copies[1].write_bytes(b"".join(whole.splitlines(keepends=True)[: 1 + kept]) + b'{"seq":')
+    assert len(Journal(copies).lines()) == 5
+    assert copies[1].read_bytes() == whole
+
+
+@pytest.mark.parametrize("later", [True, False])
+def test_a_copy_that_lacks_more_than_was_written_together_stops_everything(copies, later):
+    """Lines from before the last ones written together, or those once others followed, are lost by no crash."""
+    journal = Journal(copies)
+    for number in (1, 2):
+        write(journal, number)
+    together(journal, 3, 4, 5)
+    if later:
+        write(journal, 6)
+    copies[1].write_bytes(b"".join(copies[0].read_bytes().splitlines(keepends=True)[: 2 if later else 1]))
     with pytest.raises(JournalGapError):
         Journal(copies)
 

@@ -12,7 +12,6 @@ from upheld.basis.model import PERMITTING, STRICT, ConsentRecord
 from upheld.basis.rules import consent_terms, pending_terms
 from upheld.ledger import Event
 from upheld.notice import House
-from upheld.records import Erasure
 
 _STATE_OF = {kind: state for state, kind in KINDS.items()}
 
@@ -24,7 +23,7 @@ def subscribe(house: House) -> None:
         house.ledger.subscribe(kind, lambda tx, event: _project(house, tx, event))
     stops.subscribe(house)
     grounds.subscribe(house)
-    house.vault.on_erased(_forget)
+    house.vault.on_erased(store.forget)
     house.vault.on_leaving(lambda tx, erasure: _leave_refusals(house, tx, erasure.subject))
     with house.store.write() as tx:
         store.forget_erased(tx)
@@ -103,9 +102,3 @@ def _project(house: House, tx: sa.Connection, event: Event) -> None:
     confirming.note(house, tx, event)
     if "receipt" in event.body:
         store.put_receipt(tx, str(event.body["receipt"]), event.entry_id, event.subject)
-
-
-def _forget(tx: sa.Connection, erasure: Erasure) -> None:
-    """Drop statements and receipts with the person."""
-    if erasure.total:
-        store.forget(tx, erasure.subject)

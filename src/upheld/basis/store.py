@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
@@ -218,11 +219,11 @@ def tasks(tx: sa.Connection, limit: int = 500) -> list[Task]:
     return [Task(row.subject, row.purpose, row.entry_id, row.since) for row in tx.execute(query.limit(limit))]
 
 
-def forget(tx: sa.Connection, subject: bytes) -> int:
-    """Delete everything of this room about an erased person; gives how many rows went."""
+def forget(tx: sa.Connection, subjects: Collection[bytes]) -> int:
+    """Delete everything of this room about erased people; gives how many rows went."""
     gone = 0
     for table in _OF_PERSONS:
-        gone += tx.execute(sa.delete(table).where(table.c.subject == subject)).rowcount
+        gone += tx.execute(sa.delete(table).where(table.c.subject.in_(subjects))).rowcount
     return gone
 
 

@@ -24,7 +24,7 @@ from upheld.db import b64, retried, unb64
 from upheld.ledger import NewEntry
 from upheld.notice import House, Published
 from upheld.policy.model import Situation
-from upheld.records import Erasure, Put, SubjectErasedError, SubjectErasingError, Wanted
+from upheld.records import Put, SubjectErasedError, SubjectErasingError, Wanted
 from upheld.records.index import SHARED
 from upheld.web.refusals import Refusal
 
@@ -146,12 +146,7 @@ def _confirmed(house: House, order: Order, published: Published) -> None:
 
 def subscribe(house: House) -> None:
     """Forget what was owed to people who are erased."""
-
-    def gone(tx: sa.Connection, erasure: Erasure) -> None:
-        if erasure.total:
-            store.forget(tx, erasure.subject)
-
-    house.vault.on_erased(gone)
+    house.vault.on_erased(store.forget)
 
 
 class _Import:

@@ -94,9 +94,9 @@ def paid(tx: sa.Connection, record: bytes) -> bool:
     return tx.execute(sa.delete(inform_table).where(inform_table.c.record == record)).rowcount > 0
 
 
-def forget(tx: sa.Connection, subject: bytes) -> None:
-    """Drop what is owed to an erased person."""
-    tx.execute(sa.delete(inform_table).where(inform_table.c.subject == subject))
+def forget(tx: sa.Connection, subjects: Collection[bytes]) -> None:
+    """Drop what is owed to erased people."""
+    tx.execute(sa.delete(inform_table).where(inform_table.c.subject.in_(subjects)))
 
 
 def owed(tx: sa.Connection) -> list[Owed]:

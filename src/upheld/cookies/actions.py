@@ -27,7 +27,7 @@ from upheld.db import b64, retried
 from upheld.db.types import to_ms
 from upheld.notice import House, Published, Snapshot
 from upheld.policy.model import Frozen
-from upheld.records import Erasure, SubjectErasedError, SubjectErasingError
+from upheld.records import SubjectErasedError, SubjectErasingError
 from upheld.web.refusals import Refusal
 
 CLAUSE = "cookies.categories"
@@ -242,11 +242,6 @@ def _object(
 
 def subscribe(house: House) -> None:
     """Forget what erased visitors said."""
-    house.vault.on_erased(_forget)
+    house.vault.on_erased(store.forget)
     with house.store.write() as tx:
         store.forget_erased(tx)
-
-
-def _forget(tx: sa.Connection, erasure: Erasure) -> None:
-    if erasure.total:
-        store.forget(tx, erasure.subject)

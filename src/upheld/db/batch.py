@@ -149,12 +149,14 @@ class Insert:
         self._many = f"{into} SELECT * FROM unnest({kinds}) AS told WHERE true {also}".strip()  # noqa: S608 - names of our own tables
         self._days = tuple(at for at, column in enumerate(table.c) if isinstance(column.type, sa.Date))
 
-    def __call__(self, tx: sa.Connection, rows_: list[tuple[Any, ...]]) -> None:
+    def __call__(self, tx: sa.Connection, rows_: Sequence[tuple[Any, ...]]) -> None:
         """Insert the rows."""
+        if not rows_:
+            return
         if tx.dialect.name == "postgresql":
             tx.exec_driver_sql(self._many, packed.columns(self._kinds, rows_))
         else:
-            told = [self._told(row) for row in rows_] if self._days else rows_
+            told = [self._told(row) for row in rows_] if self._days else list(rows_)
             tx.exec_driver_sql(self._one, told)
 
     def _told(self, row: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -162,6 +164,38 @@ class Insert:
         return tuple(
             value.isoformat() if at in self._days and value is not None else value for at, value in enumerate(row)
         )
+
+
+class Change:
+    """Changes many rows of one table with one statement; a row is a tuple of the values it is found by, then of new ones."""
+
+    def __init__(self, table: sa.Table, by: Sequence[str], to: Sequence[str]) -> None:
+        """Spell the statement for both engines, from the names of columns."""
+        self._found_by = len(by)
+        changes = ", ".join(f'"{name}" = ?' for name in to)
+        found = " AND ".join(f'"{name}" = ?' for name in by)
+        self._one = f'UPDATE "{table.name}" SET {changes} WHERE {found}'  # noqa: S608 - names of our own tables
+        types = [str(table.columns[_key(table, name)].type.compile(_POSTGRES)) for name in (*by, *to)]
+        self._kinds = tuple(map(packed.kind, types))
+        told = ", ".join(f"%s::{one}[]" for one in types)
+        names = ", ".join([*(f'"by_{name}"' for name in by), *(f'"to_{name}"' for name in to)])
+        changes = ", ".join(f'"{name}" = told."to_{name}"' for name in to)
+        found = " AND ".join(f'"{table.name}"."{name}" = told."by_{name}"' for name in by)
+        self._many = f'UPDATE "{table.name}" SET {changes} FROM unnest({told}) AS told ({names}) WHERE {found}'  # noqa: S608 - as above
+
+    def __call__(self, tx: sa.Connection, rows_: Sequence[tuple[Any, ...]]) -> None:
+        """Change the rows."""
+        if not rows_:
+            return
+        if tx.dialect.name == "postgresql":
+            tx.exec_driver_sql(self._many, packed.columns(self._kinds, rows_))
+        else:
+            at = self._found_by
+            tx.exec_driver_sql(self._one, [(*row[at:], *row[:at]) for row in rows_])
+
+
+def _key(table: sa.Table, name: str) -> str:
+    return next(column.key for column in table.c if column.name == name)
 
 
 def rows(tx: sa.Connection, sql: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
@@ -177,21 +211,22 @@ def rows(tx: sa.Connection, sql: str, values: Sequence[Any] = ()) -> list[tuple[
 
 
 def rows_among(
-    tx: sa.Connection, sql: str, among: Iterable[Any], values: Sequence[Any] = (), *, locked: bool = False
+    tx: sa.Connection, sql: str, among: Iterable[Any], values: Sequence[Any] = (), *, locked: bool = False, then: str = ""
 ) -> list[tuple[Any, ...]]:
     """Run a statement that ends in `… WHERE column` for all of `among`; `values` fill what stands before.
 
-    `locked` takes the rows, in order of the statement's first column, until the end of the transaction.
+    `locked` takes the rows, in order of the statement's first column, until the end of the transaction; `then` is
+    what follows, such as RETURNING.
     """
     wanted = list(among)
     if not wanted:
         return []
     if tx.dialect.name == "postgresql":
-        return rows(tx, f"{sql} = ANY(?)" + (" ORDER BY 1 FOR UPDATE" if locked else ""), (*values, wanted))
+        return rows(tx, f"{sql} = ANY(?) {then}" + (" ORDER BY 1 FOR UPDATE" if locked else ""), (*values, wanted))
     found: list[tuple[Any, ...]] = []
     for at in range(0, len(wanted), _STEPS[-1]):
         part = wanted[at : at + _STEPS[-1]]
         size = next(step for step in _STEPS if step >= len(part))
         part += part[-1:] * (size - len(part))
-        found += rows(tx, f"{sql} IN ({', '.join('?' * size)})", (*values, *part))
+        found += rows(tx, f"{sql} IN ({', '.join('?' * size)}) {then}", (*values, *part))
     return found

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -145,9 +145,13 @@ class Ledger(Reading):
         """Delete sealed bodies about a subject, of some shred classes or of all; leaves and proofs stay."""
         return store.drop_bodies(tx, subject, classes)
 
-    def body_classes(self, tx: sa.Connection, subject: bytes) -> set[str]:
-        """List the shred classes under which bodies about a subject are kept."""
-        return store.body_classes(tx, subject)
+    def drop_bodies_of(self, tx: sa.Connection, subjects: Collection[bytes]) -> Counter[bytes]:
+        """Delete all sealed bodies about subjects; gives their number by subject."""
+        return store.drop_bodies_of(tx, subjects)
+
+    def body_classes(self, tx: sa.Connection, subjects: Collection[bytes]) -> list[tuple[bytes, str]]:
+        """List the shred classes under which bodies about subjects are kept, as (subject, class)."""
+        return store.body_classes(tx, subjects)
 
     # positions and checkpoints
 

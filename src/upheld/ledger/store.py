@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
 
 import sqlalchemy as sa
 
-from upheld.db import Hot, UtcMs, data_metadata, packed
+from upheld.db import Hot, UtcMs, data_metadata, packed, rows_among
 from upheld.ledger.tree import Fetch
 
 AnyRow: TypeAlias = sa.Row[*tuple[Any, ...]]
@@ -140,10 +141,16 @@ def drop_bodies(tx: sa.Connection, subject: bytes, classes: Collection[str] | No
     return tx.execute(query).rowcount
 
 
-def body_classes(tx: sa.Connection, subject: bytes) -> set[str]:
-    """List the shred classes under which bodies about a subject are kept."""
-    query = sa.select(body.c.shred_class).where(body.c.subject == subject).distinct()
-    return set(tx.execute(query).scalars())
+def drop_bodies_of(tx: sa.Connection, subjects: Collection[bytes]) -> Counter[bytes]:
+    """Delete all sealed bodies about subjects; gives their number by subject."""
+    gone = rows_among(tx, "DELETE FROM ledger_body WHERE subject", subjects, then="RETURNING subject")
+    return Counter(subject for (subject,) in gone)
+
+
+def body_classes(tx: sa.Connection, subjects: Collection[bytes]) -> list[tuple[bytes, str]]:
+    """List the shred classes under which bodies about subjects are kept, as (subject, class)."""
+    found = rows_among(tx, "SELECT DISTINCT subject, class FROM ledger_body WHERE subject", subjects)
+    return [(subject, shred_class) for subject, shred_class in found]
 
 
 def count_bodies(tx: sa.Connection, lowest: bytes | None) -> int:

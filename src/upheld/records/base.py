@@ -8,7 +8,7 @@ from typing import cast
 
 import sqlalchemy as sa
 
-from upheld.db import Clock, Ids, Insert, Select, Store, later, notebook, rows, rows_among
+from upheld.db import Change, Clock, Ids, Insert, Select, Store, later, notebook, rows, rows_among
 from upheld.ledger import Ledger
 from upheld.records import store
 from upheld.records.journal import Journal
@@ -22,11 +22,7 @@ ABOUT = (RECORDS, RELATIONS, STANDINGS, STARTS)
 _SUBJECTS = "SELECT id, state, generation, person FROM subject WHERE id"
 _MEMBERS = "SELECT id FROM subject WHERE person = ? ORDER BY id"
 _ENTER = Insert(store.subject)
-_RAISE = "UPDATE subject SET state = ?, generation = ? WHERE id = ?"
-_RAISE_MANY = (
-    "UPDATE subject SET state = told.state, generation = told.generation"
-    " FROM unnest(%b::bytea[], %b::varchar[], %b::int[]) AS told (id, state, generation) WHERE subject.id = told.id"
-)
+_RAISE = Change(store.subject, ["id"], ["state", "generation"])
 
 
 class VaultBase:
@@ -125,11 +121,7 @@ def _enter_all(tx: sa.Connection, subjects: list[bytes]) -> None:
 
 def _raise_all(tx: sa.Connection, subjects: list[bytes]) -> None:
     """Write states and generations; a subject that is entered only now has its newest ones from the beginning."""
-    told = _stored(tx, subjects)
-    if tx.dialect.name == "postgresql":
-        tx.exec_driver_sql(_RAISE_MANY, tuple(list(column) for column in zip(*told, strict=True)))
-    else:
-        tx.exec_driver_sql(_RAISE, [(state, generation, number) for number, state, generation in told])
+    _RAISE(tx, _stored(tx, subjects))
 
 
 def _place(subject: bytes) -> tuple[str, bytes]:

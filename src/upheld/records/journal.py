@@ -12,10 +12,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from upheld.db import b64, canonical, unb64
 from upheld.records.model import RecordsError
+from upheld.records.root import sync_folder
 
 _BEGIN = "0" * 64
 
@@ -88,6 +89,15 @@ class RootLine(_Chained):
         return {"kind": "root_destroyed", "root": self.root, "effective_at": effective, "guarantee": self.guarantee}
 
 
+class Journaled(NamedTuple):
+    """What is to be told of an erasure: whose, which classes (none: all), suppression tags."""
+
+    erasure: bytes
+    subject: bytes
+    classes: Sequence[str]
+    tags: Sequence[bytes]
+
+
 Line: TypeAlias = JournalLine | RootLine
 
 
@@ -99,6 +109,7 @@ class Journal:
         if len(copies) < 2:
             raise ValueError("the journal needs two copies")
         self._copies = tuple(copies)
+        self._together = self._copies[0].parent / ".together"
         self._lock = threading.Lock()
         self._sizes: tuple[int, ...] = ()
         self._lines: list[Line] = []
@@ -126,30 +137,62 @@ class Journal:
         tags: Sequence[bytes],
         time: datetime,
     ) -> JournalLine:
-        """Add a line to every copy, each on the disk before this returns; an erasure already written is given back."""
-
-        def made(seq: int, previous: str) -> Line:
-            return JournalLine(seq, time, previous, erasure, subject, tuple(classes), tuple(tags))
-
-        line = self._write(erasure, made)
-        if not isinstance(line, JournalLine):
-            raise JournalGapError
+        """Do as `append_all` for one erasure."""
+        (line,) = self.append_all([Journaled(erasure, subject, classes, tags)], time)
         return line
+
+    def append_all(self, told: Sequence[Journaled], time: datetime) -> list[JournalLine]:
+        """Add a line of each erasure to every copy, on the disk before this returns; one already written is given back."""
+
+        def made(one: Journaled) -> Callable[[int, str], Line]:
+            return lambda seq, previous: JournalLine(
+                seq, time, previous, one.erasure, one.subject, tuple(one.classes), tuple(one.tags)
+            )
+
+        lines = self._write([(one.erasure, made(one)) for one in told])
+        found = [line for line in lines if isinstance(line, JournalLine)]
+        if len(found) < len(told):
+            raise JournalGapError
+        return found
 
     def append_root(self, *, root: str, effective_at: datetime, guarantee: str, time: datetime) -> Line:
         """Add the line of a destroyed root to every copy; one already written is given back."""
-        return self._write(root, lambda seq, previous: RootLine(seq, time, previous, root, effective_at, guarantee))
+        (line,) = self._write(
+            [(root, lambda seq, previous: RootLine(seq, time, previous, root, effective_at, guarantee))]
+        )
+        return line
 
-    def _write(self, name: bytes | str, made: Callable[[int, str], Line]) -> Line:
+    def _write(self, told: Sequence[tuple[bytes | str, Callable[[int, str], Line]]]) -> list[Line]:
         with self._alone():
             lines = self._load()
-            if name in self._seqs:
-                return lines[self._seqs[name] - 1]
-            line = made(len(lines) + 1, lines[-1].hash() if lines else _BEGIN)
+            new: list[Line] = []
+            texts: list[bytes] = []
+            previous = lines[-1].hash() if lines else _BEGIN
+            for name, made in told:
+                if name in self._seqs:
+                    continue
+                line = made(len(lines) + len(new) + 1, previous)
+                text = line.text()
+                previous = hashlib.sha256(text).hexdigest()
+                new.append(line)
+                texts.append(text)
+                self._seqs[name] = line.seq
+            try:
+                self._add(new, b"".join(texts))
+            except BaseException:
+                self._sizes = ()  # whatever reached a copy is read again
+                raise
+            return [lines[self._seqs[name] - 1] for name, _ in told]
+
+    def _add(self, new: Sequence[Line], text: bytes) -> None:
+        """Write lines to every copy; of several it is noted first where they begin, for a copy that a crash leaves behind."""
+        if len(new) > 1:
+            _replace(self._together, json.dumps([new[0].seq, len(new)]).encode())
+        if new:
             for path in self._copies:
-                _append(path, line.text())
-            self._know([*lines, line])
-            return line
+                _append(path, text)
+        self._lines.extend(new)
+        self._sizes = _sizes(self._copies)
 
     def _load(self) -> list[Line]:
         """Give the lines, read again only when a file is not as this process left it."""
@@ -168,7 +211,7 @@ class Journal:
         longest = max(contents, key=len)
         _parse(longest)
         for path, content in zip(self._copies, contents, strict=True):
-            if not longest.startswith(content) or (longest.count(b"\n") - content.count(b"\n") > 1):
+            if not longest.startswith(content) or not self._may_lack(content.count(b"\n"), longest.count(b"\n")):
                 raise JournalGapError
             torn = path.exists() and path.stat().st_size != len(content)
             if torn:
@@ -176,6 +219,16 @@ class Journal:
             if content != longest or torn or not path.exists():
                 _append(path, longest[len(content) :])
         return longest
+
+    def _may_lack(self, lines: int, longest: int) -> bool:
+        """Say whether a crash explains that a copy has fewer lines: the last one, or those last written together."""
+        if longest - lines <= 1:
+            return True
+        try:
+            first, count = json.loads(self._together.read_bytes())
+        except (OSError, ValueError, TypeError):
+            return False
+        return bool(first - 1 <= lines and longest <= first - 1 + count)
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
@@ -201,11 +254,19 @@ def _append(path: Path, text: bytes) -> None:
         file.flush()
         os.fsync(file.fileno())
     if fresh:
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        sync_folder(path.parent)
+
+
+def _replace(path: Path, content: bytes) -> None:
+    """Put a small file in place of another, on the disk before this returns."""
+    draft = path.with_suffix(".part")
+    fd = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(fd, "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    draft.rename(path)
+    sync_folder(path.parent)
 
 
 def _parse(content: bytes) -> list[Line]:

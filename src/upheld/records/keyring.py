@@ -14,14 +14,14 @@ import sqlalchemy as sa
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from upheld.db import Clock, Ids, Insert, Store, retried
+from upheld.db import Clock, Ids, Insert, Store, retried, rows_among
 from upheld.ledger import Body
 from upheld.records import store
 from upheld.records.bucket import Bucket
 from upheld.records.cipher import Binding, DataKey, seal, seal_many, unseal
 from upheld.records.keybuckets import BUCKETS, KeyBuckets
 from upheld.records.keycache import KeyCache
-from upheld.records.keyrows import KeyRows, bucket_of, dek_aad, meta_aad, unwrap
+from upheld.records.keyrows import KeyRows, Shred, bucket_of, dek_aad, meta_aad, unwrap
 from upheld.records.model import CLASS_IDENTITY, RecordsError
 from upheld.records.root import RootError, RootProvider
 
@@ -334,7 +334,6 @@ class KeyRing(KeyBuckets):
 
     # destroying
 
-    @retried
     def destroy(
         self,
         subject: bytes,
@@ -344,26 +343,33 @@ class KeyRing(KeyBuckets):
         unmet_since: int | None = None,
         tidy: bool = True,
     ) -> bool:
-        """Destroy keys of a subject (None: all, with the blind index) so that older copies of them open nothing later.
+        """Do as `destroy_all` for one subject; says whether anything was done."""
+        return bool(self.destroy_all([Shred(subject, classes, suppressed)], unmet_since=unmet_since, tidy=tidy))
 
-        One transaction: keys and index rows go, suppression tags come, the bucket key is replaced and its
-        other keys are wrapped anew, the epoch rises. Doing it twice does no harm. With `unmet_since` (hours
-        since 1970) nothing happens, and false is given, when a key of the subject was met later than that.
-        Without `tidy` the caller empties the log after the last of many.
+    @retried
+    def destroy_all(self, told: Sequence[Shred], *, unmet_since: int | None = None, tidy: bool = True) -> int:
+        """Destroy keys of subjects (of all classes: with the blind index) so that older copies of them open nothing later.
+
+        One transaction: keys and index rows go, suppression tags come, the keys of their buckets are replaced and
+        what else is in these is wrapped anew, each bucket once; the epoch rises. Doing it twice does no harm. With
+        `unmet_since` (hours since 1970) subjects of whom a key was met later than that are left out. Gives how many
+        were not. Without `tidy` the caller empties the log after the last of many.
         """
-        hours = sa.select(sa.func.max(store.key_dek.c.hour)).where(store.key_dek.c.subject == subject)
         with self.store.write() as tx:
-            met = tx.execute(hours).scalar()
-            if unmet_since is not None and (met is None or met > unmet_since):
-                return False
-            self._rows.destroy(tx, subject, classes, suppressed)
+            if unmet_since is not None:
+                met = rows_among(tx, "SELECT subject, hour FROM key_dek WHERE subject", {one.subject for one in told})
+                late = {subject for subject, hour in met if hour > unmet_since}
+                told = [one for one in told if one.subject in {subject for subject, _ in met} - late]
+            if not told:
+                return 0
+            self._rows.destroy(tx, told)
         with self._lock:
             self._deks.clear()
             self._buckets.clear()
             self._seen, self._looked = -1, 0.0
         if tidy:
             self.tidy()
-        return True
+        return len(told)
 
     @retried
     def rewrap(self, new: str) -> None:

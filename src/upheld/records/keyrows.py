@@ -2,20 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import sqlalchemy as sa
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from upheld.db import Clock, Ids, StoreConflictError, crash_point, lp
+from upheld.db import Change, Clock, Ids, Insert, StoreConflictError, crash_point, lp, rows, rows_among, to_ms
 from upheld.records import store
 from upheld.records.bucket import KEY, Bucket, number_of
-from upheld.records.cipher import BrokenSealError, seal, unseal
+from upheld.records.cipher import BrokenSealError, seal, seal_many, unseal
 from upheld.records.model import CLASS_IDENTITY
 from upheld.records.root import RootError, RootProvider
 
+_SUPPRESS = Insert(store.key_suppressed, "ON CONFLICT DO NOTHING")
+_CHANGE_BUCKETS = Change(store.key_bucket, ["number"], ["wrapped"])
+_CHANGE_KEYS = Change(store.key_dek, ["subject", "class"], ["wrapped"])
+_CHANGE_PLACES = Change(store.key_tag, ["place"], ["place"])
+_KEYS_WITHIN = "SELECT subject, class, wrapped FROM key_dek WHERE subject BETWEEN ? AND ?"
+_PLACES_WITHIN = "SELECT place FROM key_tag WHERE place BETWEEN ? AND ?"
+_TOGETHER = 4096
+"""About how many keys that are wrapped anew are written by one statement."""
+
 META = ("index", "suppression", "signing", "instance")
+
+
+class Shred(NamedTuple):
+    """Whose keys go: of these shred classes, or all of them with the blind index; and the suppression tags that come."""
+
+    subject: bytes
+    classes: Collection[str] | None = None
+    suppressed: Collection[bytes] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +118,9 @@ class KeyRows:
         if not missing:
             return
         state = self.state(tx)
-        bucket = Bucket(number, self._bucket(tx, number, state.root))
+        query = sa.select(store.key_bucket.c.wrapped).where(store.key_bucket.c.number == number)
+        wrapped_bucket = tx.execute(query).scalar_one()
+        bucket = Bucket(number, self.root.unwrap(state.root, wrapped_bucket, bucket_aad(number, state.root)))
         made = []
         for name in missing:
             aad = dek_aad(state.tenant, subject, name)
@@ -108,24 +128,22 @@ class KeyRows:
             made.append({"subject": subject, "shred_class": name, "wrapped": wrapped, "hour": self.hour()})
         tx.execute(sa.insert(dek), made)
 
-    def destroy(
-        self, tx: sa.Connection, subject: bytes, classes: Collection[str] | None, suppressed: Collection[bytes]
-    ) -> None:
-        """Delete keys of a subject (None: all, and the index rows), give their buckets new keys, raise the epoch."""
-        dek, tag = store.key_dek, store.key_tag
-        state = self.state(tx, alone=True)
-        keys = {bucket_of(subject, state.buckets)}
-        index = self._index_of(tx, subject) if classes is None else set()
+    def destroy(self, tx: sa.Connection, told: Sequence[Shred]) -> None:
+        """Delete keys (and of whole persons the index rows), give their buckets new keys, once each, raise the epoch."""
+        dek, state = store.key_dek, self.state(tx, alone=True)
+        whole = [one.subject for one in told if one.classes is None]
+        keys = {bucket_of(one.subject, state.buckets) for one in told}
+        index = self._index_of(tx, whole)
         self.hold(tx, keys | index)
-        if classes is None and self._index_of(tx, subject) - index:
+        if self._index_of(tx, whole) - index:
             raise StoreConflictError  # met under another identifier between the look and now
-        gone = sa.delete(dek).where(dek.c.subject == subject)
-        if classes is not None:
-            gone = gone.where(dek.c.shred_class.in_(sorted(set(classes) - {CLASS_IDENTITY})))
-        tx.execute(gone)
-        if classes is None:
-            tx.execute(sa.delete(tag).where(tag.c.subject == subject))
-        self.suppress(tx, suppressed)
+        for table in ("key_dek", "key_tag"):
+            rows_among(tx, f"DELETE FROM {table} WHERE subject", whole, then="RETURNING subject")  # noqa: S608 - our own tables
+        for one in told:
+            if one.classes is not None:
+                going = dek.c.shred_class.in_(sorted(set(one.classes) - {CLASS_IDENTITY}))
+                tx.execute(sa.delete(dek).where(dek.c.subject == one.subject, going))
+        self.suppress(tx, {tag for one in told for tag in one.suppressed})
         self._replace(tx, state, keys, index)
         tx.execute(sa.update(store.key_state).values(epoch=store.key_state.c.epoch + 1))
         crash_point("erase.index")
@@ -136,58 +154,53 @@ class KeyRows:
 
     def suppress(self, tx: sa.Connection, tags: Collection[bytes]) -> None:
         """Keep suppression tags that are not kept yet."""
-        table = store.key_suppressed
-        for tag in tags:
-            if tx.execute(sa.select(table.c.tag).where(table.c.tag == tag)).first() is None:
-                tx.execute(sa.insert(table).values(tag=tag, since=self.clock.now()))
+        _SUPPRESS(tx, [(tag, to_ms(self.clock.now())) for tag in sorted(tags)])
 
-    def _index_of(self, tx: sa.Connection, subject: bytes) -> set[int]:
-        """Give the numbers of the buckets in which a subject's tags stand."""
-        query = sa.select(store.key_tag.c.place).where(store.key_tag.c.subject == subject)
-        return {number_of(place) for place in tx.execute(query).scalars()}
+    def _index_of(self, tx: sa.Connection, subjects: Collection[bytes]) -> set[int]:
+        """Give the numbers of the buckets in which tags of subjects stand."""
+        return {number_of(place) for (place,) in rows_among(tx, "SELECT place FROM key_tag WHERE subject", subjects)}
 
     def _replace(self, tx: sa.Connection, state: store.AnyRow, keys: set[int], index: set[int]) -> None:
         """Give buckets a new key of keys, or of the index, and move what is there under it: old copies then open nothing."""
-        for number in sorted(keys | index):
-            old = self._bucket(tx, number, state.root)
+        wrapped = rows_among(tx, "SELECT number, wrapped FROM key_bucket WHERE number", sorted(keys | index))
+        told: list[tuple[int, bytes]] = []
+        keys_anew: list[tuple[bytes, str, bytes]] = []
+        places_anew: list[tuple[bytes, bytes]] = []
+        for number, before in sorted(dict(wrapped).items()):
+            old = self.root.unwrap(state.root, before, bucket_aad(number, state.root))
             new = b"".join((
                 self.ids.random(KEY) if number in keys else old[:KEY],
                 self.ids.random(KEY) if number in index else old[KEY:],
             ))  # fmt: skip
             if number in keys:
-                self._rewrap(tx, state, number, Bucket(number, old), Bucket(number, new))
+                keys_anew += self._rewrapped(tx, state, number, Bucket(number, old), Bucket(number, new))
             if number in index:
-                self._move(tx, Bucket(number, old), Bucket(number, new))
-            rewrapped = self.root.wrap(state.root, new, bucket_aad(number, state.root))
-            change = sa.update(store.key_bucket).where(store.key_bucket.c.number == number)
-            tx.execute(change.values(wrapped=rewrapped))
+                places_anew += self._moved(tx, Bucket(number, old), Bucket(number, new))
+            if len(keys_anew) > _TOGETHER:
+                _CHANGE_KEYS(tx, keys_anew)
+                keys_anew.clear()
+            told.append((number, self.root.wrap(state.root, new, bucket_aad(number, state.root))))
+        _CHANGE_KEYS(tx, keys_anew)
+        _CHANGE_PLACES(tx, places_anew)
+        _CHANGE_BUCKETS(tx, told)
 
-    def _rewrap(self, tx: sa.Connection, state: store.AnyRow, number: int, old: Bucket, new: Bucket) -> None:
-        """Wrap the keys of the bucket's persons under its new key."""
-        dek, bits = store.key_dek, _unused_bits(state.buckets)
+    def _rewrapped(
+        self, tx: sa.Connection, state: store.AnyRow, number: int, old: Bucket, new: Bucket
+    ) -> Iterator[tuple[bytes, str, bytes]]:
+        """Wrap the keys of the bucket's persons under its new key; gives (subject, shred class, wrapped)."""
+        bits = _unused_bits(state.buckets)
         low, high = number << bits, ((number + 1) << bits) - 1
-        within = dek.c.subject.between(low.to_bytes(2, "big"), high.to_bytes(2, "big") + b"\xff" * 14)
-        query = sa.select(dek.c.subject, dek.c.shred_class, dek.c.wrapped).where(within)
-        for owner, shred_class, wrapped in tx.execute(query).all():
-            aad = dek_aad(state.tenant, owner, shred_class)
-            anew = seal(new.keys, unwrap(old.keys, wrapped, aad), aad, self.ids.random)
-            same = sa.and_(dek.c.subject == owner, dek.c.shred_class == shred_class)
-            tx.execute(sa.update(dek).where(same).values(wrapped=anew))
+        within = (low.to_bytes(2, "big"), high.to_bytes(2, "big") + b"\xff" * 14)
+        found = rows(tx, _KEYS_WITHIN, within)
+        aads = [dek_aad(state.tenant, owner, shred_class) for owner, shred_class, _ in found]
+        opened = [unwrap(old.keys, wrapped, aad) for (*_, wrapped), aad in zip(found, aads, strict=True)]
+        anew = seal_many([(new.keys, raw, aad) for raw, aad in zip(opened, aads, strict=True)], self.ids.random)
+        return ((owner, shred_class, wrapped) for (owner, shred_class, _), wrapped in zip(found, anew, strict=True))
 
-    def _move(self, tx: sa.Connection, old: Bucket, new: Bucket) -> None:
-        """Move the tags of the bucket to where its new index key puts them."""
-        tag = store.key_tag
-        query = sa.select(tag.c.place).where(tag.c.place.between(*old.span())).distinct()
-        places = list(tx.execute(query).scalars())
-        told = zip(places, new.places(old.tags(places)), strict=True)
-        moved = [{"at": before, "to": after} for before, after in told]
-        if moved:
-            change = sa.update(tag).where(tag.c.place == sa.bindparam("at")).values(place=sa.bindparam("to"))
-            tx.execute(change, moved)
-
-    def _bucket(self, tx: sa.Connection, number: int, root: str) -> bytes:
-        query = sa.select(store.key_bucket.c.wrapped).where(store.key_bucket.c.number == number)
-        return self.root.unwrap(root, tx.execute(query).scalar_one(), bucket_aad(number, root))
+    def _moved(self, tx: sa.Connection, old: Bucket, new: Bucket) -> Iterator[tuple[bytes, bytes]]:
+        """Give where the tags of the bucket stand, and where its new index key puts them."""
+        places = sorted({place for (place,) in rows(tx, _PLACES_WITHIN, old.span())})
+        return zip(places, new.places(old.tags(places)), strict=True)
 
 
 def bucket_of(subject: bytes, buckets: int) -> int:

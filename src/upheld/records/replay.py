@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Literal
 
 import sqlalchemy as sa
 
-from upheld.db import b64, retried
+from upheld.db import later, retried
 from upheld.records import store
-from upheld.records.erase import Erasing
+from upheld.records.erase import PUT_ERASURE, Erasing
 from upheld.records.journal import JournalLine
 from upheld.records.model import Erasure
-from upheld.records.rows import read_erasure
+from upheld.records.rows import read_erasure, stored_erasure
 
 REASON = "restore_replay"
 
@@ -55,19 +54,10 @@ class Replaying(Erasing):
             if found is None or found.state == "erased":
                 return "unknown"
             self._raise_generation(tx, line.subject, "erasing")
-            values = {
-                "id": line.erasure,
-                "subject": line.subject,
-                "classes": json.dumps(line.classes),
-                "total": not line.classes,
-                "step": "released",
-                "reason": REASON,
-                "words": json.dumps(dict(words)),
-                "tags": json.dumps([b64(tag) for tag in line.tags]),
-                "begun_at": line.time,
-                "counts": "{}",
-            }
-            tx.execute(sa.insert(store.erasure).values(**values))
+            again = Erasure(
+                line.erasure, line.subject, line.classes, not line.classes, "released", REASON, line.time, words
+            )
+            later(tx, PUT_ERASURE, stored_erasure(again, line.tags))
             return "again"
 
     def _known(self, tx: sa.Connection, erasure: bytes) -> Erasure | None:

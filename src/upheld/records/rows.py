@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import fields
 from typing import Any
 
+from upheld.db import b64, to_ms
 from upheld.records import store
 from upheld.records.model import Erasure, Record
 
@@ -38,3 +39,10 @@ def read_erasure(row: store.AnyRow) -> Erasure:
         counts=json.loads(row.counts),
         awaits=row.awaits,
     )
+
+
+def stored_erasure(one: Erasure, tags: Collection[bytes]) -> tuple[object, ...]:
+    """Turn an erasure that begins, with its suppression tags, into the values of its row."""
+    words, told = json.dumps(dict(one.words)), json.dumps([b64(tag) for tag in tags])
+    begun = (one.id, one.subject, json.dumps(one.classes), one.total, one.step, one.reason, words, told)
+    return (*begun, to_ms(one.begun_at), None, None, None, "{}", None)

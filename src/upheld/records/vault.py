@@ -300,7 +300,7 @@ class Vault(Circumstances, Persons, Replaying):
 
     def _may_still(self, tx: sa.Connection, subject: bytes, erasure: bytes | None) -> bool:
         """The workflow of an erasure may read what it must erase elsewhere, until it releases it."""
-        under_way = self._under_way(tx, subject) if erasure is not None else None
+        under_way = self._under_way(tx, [subject]).get(subject) if erasure is not None else None
         return under_way is not None and under_way.id == erasure and under_way.step == "fenced"
 
     def _sealed(self, record: Record, fields: Mapping[str, Any]) -> bytes:

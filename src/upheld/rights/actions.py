@@ -19,7 +19,7 @@ from upheld.basis.model import EVERY, GROUNDS
 from upheld.db import UpheldError, retried, unb64
 from upheld.notice import Act, House
 from upheld.policy.model import CompiledPolicy
-from upheld.records import Erasure, IdentifierSharedError
+from upheld.records import IdentifierSharedError
 from upheld.retention.certificate import as_of_now
 from upheld.rights import erasing, store
 from upheld.rights.model import AT_ONCE, CARRIED_OUT, STOPS, ErasurePlan, Request, Terms
@@ -53,14 +53,9 @@ class RefusedError(RequestError):
 
 def subscribe(house: House) -> None:
     """Take an erased person out of their requests in the transaction that erases them."""
-    house.vault.on_erased(_forget)
+    house.vault.on_erased(store.forget)
     with house.store.write() as tx:
         store.forget_erased(tx)
-
-
-def _forget(tx: sa.Connection, erasure: Erasure) -> None:
-    if erasure.total:
-        store.forget(tx, erasure.subject)
 
 
 def receive(

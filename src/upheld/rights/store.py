@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from dataclasses import replace
 from typing import Any, TypeAlias
 
@@ -82,10 +83,10 @@ def listed(tx: sa.Connection, *, only_open: bool) -> list[Request]:
     return [one for one in found if one.open] if only_open else found
 
 
-def forget(tx: sa.Connection, subject: bytes) -> int:
-    """Take an erased person's number out of requests; what was asked and answered stays, without a person."""
+def forget(tx: sa.Connection, subjects: Collection[bytes]) -> int:
+    """Take the numbers of erased people out of requests; what was asked and answered stays, without a person."""
     table = request_table
-    return tx.execute(sa.update(table).where(table.c.subject == subject).values(subject=None)).rowcount
+    return tx.execute(sa.update(table).where(table.c.subject.in_(subjects)).values(subject=None)).rowcount
 
 
 def forget_erased(tx: sa.Connection) -> int:

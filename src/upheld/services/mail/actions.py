@@ -16,7 +16,7 @@ from upheld.basis.actions import standing_of
 from upheld.db import b64, crash_point, retried, unb64
 from upheld.notice import House
 from upheld.policy.model import CompiledPolicy
-from upheld.records import Erasure, Record
+from upheld.records import Record
 from upheld.security import actions as gate
 from upheld.security import staff
 from upheld.security.audience import audience
@@ -57,11 +57,7 @@ class Sent:
 def subscribe(house: House) -> None:
     """Forget the letters of whoever is erased."""
 
-    def forget(tx: sa.Connection, erasure: Erasure) -> None:
-        if erasure.total:
-            store.forget(tx, erasure.subject)
-
-    house.vault.on_erased(forget)
+    house.vault.on_erased(store.forget)
 
 
 def plan(

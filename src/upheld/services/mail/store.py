@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 import sqlalchemy as sa
@@ -75,6 +76,6 @@ def wrote_before(tx: sa.Connection, subject: bytes) -> bool:
     return tx.execute(query.limit(1)).first() is not None
 
 
-def forget(tx: sa.Connection, subject: bytes) -> None:
-    """Drop the letters of an erased person."""
-    tx.execute(sa.delete(letter).where(letter.c.subject == subject))
+def forget(tx: sa.Connection, subjects: Collection[bytes]) -> None:
+    """Drop the letters of erased people."""
+    tx.execute(sa.delete(letter).where(letter.c.subject.in_(subjects)))
