@@ -154,9 +154,9 @@ def filled(house: House, first: int, last: int) -> None:
     assert importing.run(house, order, read_csv(io.BytesIO(raw)), print).stored == last - first
 
 
-def test_an_audience_takes_little_memory_for_each_person(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each further person takes less than a kilobyte and a half while the audience is made; the lines lie on disk, sealed."""
-    monkeypatch.setattr(room, "PAGE", 40)
+def test_memory_does_not_grow_with_the_audience(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Three times the people take hardly more memory: their lines lie on disk, sealed, and one page of them is looked at."""
+    monkeypatch.setattr("upheld.security.candidates.PAGE", 40)
     with Site(folder=tmp_path / "data", now=NOW) as site:
         _, text = keys.make(site.house, label="x", by="staff:0", scopes=("audience:analyse",))
         reader = keys.for_audience(keys.authenticate(site.house, f"Bearer {text}"))
@@ -181,7 +181,7 @@ def test_an_audience_takes_little_memory_for_each_person(tmp_path: Path, monkeyp
         filled(site.house, 200, 600)
         large, size_large = peak()
         assert size_large - size_small > 250_000
-        assert large - small < 1536 * 400
+        assert large < 1.4 * small
 
 
 @pytest.fixture

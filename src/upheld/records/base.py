@@ -79,6 +79,18 @@ class VaultBase:
         for table in ABOUT:
             table.look(tx, subjects)
 
+    def look_only_at(self, tx: sa.Connection, subjects: Collection[bytes]) -> None:
+        """Take what surrounds the records of a page of people, in place of what was seen of the page before.
+
+        So a walk over a still transaction holds one page of them, however many there are.
+        """
+        notes = notebook(tx)
+        if notes.still:
+            notes.seen.clear()
+            self.hold(tx, subjects)
+            for table in (RELATIONS, STANDINGS, STARTS):
+                table.look(tx, subjects)
+
     def ensure_subject(self, tx: sa.Connection, subject: bytes) -> Subject:
         """Enter a subject's number in the data store when it is new; raises when the subject is not live."""
         found = self.subject(tx, subject, lock=True)

@@ -141,6 +141,7 @@ def _stated_records(house: House, tx: sa.Connection, stated: Sequence[tuple[str,
     after: tuple[bytes, bytes] | None = None
     while page := house.vault.iter_records(tx, stated, after=after, limit=PAGE):
         after = _place(page[-1])
+        house.vault.look_only_at(tx, {one.subject for one in page})
         yield from page
 
 
@@ -151,6 +152,7 @@ def _opened(
     after = b""
     while page := house.vault.standings_for(tx, purpose, after=after, limit=PAGE):
         after = page[-1].subject
+        house.vault.look_only_at(tx, {one.subject for one in page})
         for one in page:
             if one.state in PERMITTING:
                 records = house.vault.records_of(tx, one.subject)
