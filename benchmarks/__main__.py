@@ -9,7 +9,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from benchmarks import bulk, footprint, gate, serving, tamper
+from benchmarks import bulk, erasing, footprint, gate, serving, tamper
 from benchmarks import compile as compiling
 from benchmarks.gdpr import run as gdpr
 from benchmarks.harness import probes
@@ -25,6 +25,7 @@ MEASURES: dict[str, Callable[..., Goal]] = {
     "G5": compiling.measure,
     "G6": serving.consents,
     "G7": bulk.rates,
+    "V3": erasing.measure,
     "V4": serving.rates,
     "G8": tamper.measure,
     "G10": gdpr.space,

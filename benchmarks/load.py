@@ -20,7 +20,7 @@ from random import Random
 from typing import TypeVar
 
 from benchmarks import bulk
-from benchmarks.engines import Engine, cluster
+from benchmarks.engines import Engine, cluster, keep_house
 from benchmarks.harness import clocked
 from upheld.app import open_house
 
@@ -117,6 +117,7 @@ def main() -> None:
         stores = [Stores(**one) for one in json.loads(words.loaded.read_text())]
     else:
         stores = []
+        keep_house()
         if words.keep:
             atexit.unregister(cluster().stop)
         for subjects in words.subjects:

@@ -27,7 +27,7 @@ TITLES = {
     "G9": "Sweep what is due",
     "G10": "Room on the disk",
     "G11": "Latency at a given rate",
-    "V3": "Erase within 100 ms",
+    "V3": "Erase one person, and a thousand at once",
     "V4": "Gated creates and reads over HTTP",
 }
 

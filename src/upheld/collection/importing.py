@@ -60,11 +60,8 @@ class _Ready(NamedTuple):
     region: str
     subtype: str
     relation: str
-
-    @property
-    def who(self) -> Hashable:
-        """Give what two rows of one person share; a row that only a shared kind or nothing names stands for itself."""
-        return (tuple(self.found.items()), self.region) if self.found.keys() - SHARED else self.number
+    who: Hashable
+    """What rows of one person share; a row that only a shared kind or nothing names stands for itself."""
 
 
 @retried
@@ -198,7 +195,8 @@ class _Import:
         if admitted.faults:
             return admitted.faults[0]
         region = told.country[:2] or self._policy.controller.country
-        return _Ready(row.number, admitted, found, region, told.subtype, told.relation)
+        who = (region, *found.items()) if found.keys() - SHARED else row.number
+        return _Ready(row.number, admitted, found, region, told.subtype, told.relation, who)
 
     def _not_erased(self, ready: list[_Ready]) -> list[_Ready]:
         """Leave out people who were erased: nobody but they themselves brings them back.

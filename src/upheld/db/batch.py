@@ -41,6 +41,10 @@ class Notebook:
         """Remember a row for `write`."""
         self._rows.setdefault(write, []).append(row)
 
+    def add_all(self, write: Write, rows_: Iterable[Any]) -> None:
+        """Remember rows for `write`."""
+        self._rows.setdefault(write, []).extend(rows_)
+
     def settle(self, tx: sa.Connection) -> None:
         """Write what waits, the kinds in the order in which they first came."""
         while self._rows:
@@ -73,6 +77,15 @@ def later(tx: sa.Connection, write: Write, row: Any) -> None:
         write(tx, [row])
     else:
         found.add(write, row)
+
+
+def later_all(tx: sa.Connection, write: Write, rows_: Sequence[Any]) -> None:
+    """Have rows written with the others of their kind, as `later` does."""
+    found: Notebook | None = tx.info.get(_NAME)
+    if found is None:
+        write(tx, list(rows_))
+    else:
+        found.add_all(write, rows_)
 
 
 def settle_first(connection: sa.Connection, *_: Any) -> None:

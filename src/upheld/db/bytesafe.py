@@ -75,7 +75,9 @@ def _ordinary(value: Any) -> bool:
         return True
     if kind is int:
         return bool(-_MAX_INT <= value <= _MAX_INT)
-    return (kind is list or kind is tuple) and all(map(_ordinary, value))
+    if kind is list or kind is tuple:
+        return all(type(held) is str or _ordinary(held) for held in value)
+    return False
 
 
 def _plain(value: Any) -> Any:

@@ -10,7 +10,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from upheld.db import Clock, Ids, Store, b64, canonical, crash_point, later, retried, uuid7_time
+from upheld.db import Clock, Ids, Store, b64, canonical, crash_point, later_all, retried, uuid7_time
 from upheld.ledger import leaves, store
 from upheld.ledger.kept import KeptCheckpoint
 from upheld.ledger.model import (
@@ -98,8 +98,7 @@ class Ledger(Reading):
         for one in entries:
             _check(one)
         sealed = self._sealed(entries)
-        for row in sealed:
-            later(tx, store.put_all, row)
+        later_all(tx, store.put_all, sealed)
         for row, one in zip(sealed, entries, strict=True):
             for projector in self._projectors.get(one.kind, ()):
                 projector(tx, Event(EntryId(row[0]), one.kind, one.clause, one.policy_version, one.actor, one.subject, _body(one)))

@@ -9,7 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from upheld.db import Insert, canonical, crash_point, later, parse_canonical, rows_among, to_ms
+from upheld.db import Insert, canonical, crash_point, later_all, parse_canonical, rows_among, to_ms
 from upheld.records import store
 from upheld.records.base import RECORDS
 from upheld.records.cipher import Binding, BrokenSealError, DataKey, bound, seal_many, unseal
@@ -153,13 +153,15 @@ class Vault(Circumstances, Persons, Replaying):
             (cipher, canonical(one.fields), binding.of(one.subject, record))
             for cipher, record, one in zip(ciphers, ids, puts, strict=True)
         ]
-        for record, one, sealed in zip(ids, puts, seal_many(told, self._ids.random), strict=True):
-            subject, origin, _, subtype, relation, review = one
-            row = (
-                subject, record, situation, policy_version, origin, shred_class, time, channel, subtype, relation,
-                receipt_id, review, sealed,
-            )  # fmt: skip
-            later(tx, _PUT_RECORD, row)
+        sealed = seal_many(told, self._ids.random)
+        rows = [
+            (
+                one.subject, record, situation, policy_version, one.origin, shred_class, time, channel, one.subtype,
+                one.relation, receipt_id, one.review, closed,
+            )
+            for record, one, closed in zip(ids, puts, sealed, strict=True)
+        ]  # fmt: skip
+        later_all(tx, _PUT_RECORD, rows)
         for subject, relation in dict.fromkeys((one.subject, one.relation) for one in puts):
             for word in starts:
                 self._mark(tx, subject, word, at, relation)
