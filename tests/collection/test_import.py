@@ -82,7 +82,7 @@ def bulk(site: Site, situation: str, content: Any, headers: dict[str, str], **qu
 
 @pytest.mark.row("M13")
 def test_m13_no_import_without_its_source(desk: Desk, tmp_path: Path) -> None:
-    """A list that comes back is refused without its source; with it three people are in, and one German must be told."""
+    """A list that comes back is refused without its source; with it three people are in, and the German and the Briton must be told."""
     path = tmp_path / "list.csv"
     path.write_text(table([HANAKO, LENA, OLIVER]), "utf-8")
     assert desk.refused("collect", "joint_event", "--csv", str(path)) == "source_unconfirmed"
@@ -91,14 +91,15 @@ def test_m13_no_import_without_its_source(desk: Desk, tmp_path: Path) -> None:
     sato = desk.hire("SATO", "sales")
     found = desk.json("collect", "joint_event", "--csv", str(path), *FLAGS, "--by", str(sato))
     assert (found["rows"], found["stored"], found["faults"]) == (3, 3, [])
-    assert (found["to_inform"], found["inform_by"]) == (1, "2026-12-22")
+    assert (found["to_inform"], found["inform_by"]) == (2, "2026-12-22")
     for who in (HANAKO, OLIVER):
         read = desk.run("read", "--email", who.email, "--purpose", "analyse", "--field", "company", "--by", str(sato))
         assert who.fields["company"] in read.output
     tasks = desk.json("tasks", "list")
-    assert [(one["kind"], one["situation"], one["due"]) for one in tasks] == [("inform", "joint_event", "2026-12-22")]
-    lena = desk.json("read", "--email", LENA.email, "--purpose", "analyse", "--field", "company", "--by", str(sato))
-    assert tasks[0]["record"] == lena["records"][0]["record"]
+    assert [(one["kind"], one["situation"], one["due"]) for one in tasks] == [("inform", "joint_event", "2026-12-22")] * 2
+    line = ("--purpose", "analyse", "--field", "company", "--by", str(sato))
+    told = {desk.json("read", "--email", who.email, *line)["records"][0]["record"] for who in (LENA, OLIVER)}
+    assert {one["record"] for one in tasks} == told
     desk.run("ledger", "verify")
 
 

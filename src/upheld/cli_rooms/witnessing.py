@@ -102,7 +102,7 @@ def _post(url: str, text: str) -> tuple[int, str]:
         raise CouldNotRunError("a witness has an address that begins with https:// or http://")
     request = urllib.request.Request(url, text.encode(), {"Content-Type": "text/plain"})  # noqa: S310 - checked above
     try:
-        with urllib.request.urlopen(request, timeout=20) as answer:  # noqa: S310
+        with urllib.request.urlopen(request, timeout=20) as answer:  # noqa: S310 - as above
             return int(answer.status), answer.read(65536).decode("utf-8", "replace")
     except urllib.error.HTTPError as error:
         return error.code, error.read(65536).decode("utf-8", "replace")

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, TypeAlias
 
 from litestar import Response, get, post, route
 from litestar.concurrency import sync_to_thread
@@ -32,6 +32,7 @@ from upheld.web.serving import Pace
 from upheld.web.wire import Closed
 from upheld.web.words import words
 
+Before: TypeAlias = Callable[[AnyRequest], Awaitable[None]]
 _OFFLINE = frozenset({"staff", "import"})
 EMBED = "embed"
 """Query of a form that stands inside another site's page: without the head and foot of a page of its own."""
@@ -79,6 +80,10 @@ def _api(house: House, pages: Pages, guard: Guard) -> list[Any]:
         _situation(house, str(request.path_params["situation"]))
         await check_request(request)
 
+    return [_before_calling(house), _tell(house, pages, known_first), _take(house, guard, known_first)]
+
+
+def _before_calling(house: House) -> Any:
     @route("/api/v1/collect/{situation:str}", http_method=["OPTIONS"], include_in_schema=False, sync_to_thread=False)
     def before_calling(request: AnyRequest) -> Response[None]:
         """Tell the browser of one of the company's own sites that it may call; any other site is told nothing."""
@@ -93,6 +98,10 @@ def _api(house: House, pages: Pages, guard: Guard) -> list[Any]:
             }
         return Response(None, status_code=204, headers=headers)
 
+    return before_calling
+
+
+def _tell(house: House, pages: Pages, known_first: Before) -> Any:
     @get("/api/v1/collect/{situation:str}", before_request=known_first, sync_to_thread=True)
     def tell(request: AnyRequest, situation: FromPath[str]) -> Response[dict[str, Any]]:
         """Give the notice of a situation, its fields, and the receipt that the notice is shown now."""
@@ -104,6 +113,10 @@ def _api(house: House, pages: Pages, guard: Guard) -> list[Any]:
             _told(house, published, found, lang), headers={"Content-Language": lang, "Vary": "Accept-Language, Cookie"}
         )
 
+    return tell
+
+
+def _take(house: House, guard: Guard, known_first: Before) -> Any:
     @post("/api/v1/collect/{situation:str}", before_request=known_first)
     async def take(request: AnyRequest, situation: FromPath[str], data: JSONBody[CollectBody]) -> Response[dict[str, str]]:
         """Take in what a person hands over; 201 only after it is durable."""
@@ -131,7 +144,7 @@ def _api(house: House, pages: Pages, guard: Guard) -> list[Any]:
             headers["Idempotency-Replayed"] = "true"
         return Response(done.answer(), status_code=201, headers=headers)
 
-    return [before_calling, tell, take]
+    return take
 
 
 def _handed(data: CollectBody) -> Submission:

@@ -19,8 +19,8 @@ from upheld.retention.rules import HELD
 from upheld.rights import store
 from upheld.rights.model import ErasurePlan, Request, Staying
 from upheld.rights.rules import erasure_refused
-from upheld.security.actions import version_of
 from upheld.security.finding import records_about
+from upheld.security.judging import version_of
 from upheld.security.model import Lock
 
 REASON = "request_erasure"

@@ -27,8 +27,8 @@ from upheld.retention.actions import kept_of
 from upheld.retention.certificate import paper_signer
 from upheld.rights import actions
 from upheld.rights.model import Request
-from upheld.security.actions import version_of
 from upheld.security.finding import records_about
+from upheld.security.judging import version_of
 from upheld.web.pages import Frame, Pages
 
 MANIFEST, SIGNATURE = "manifest.json", "SIGNATURE"

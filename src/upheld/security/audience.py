@@ -18,9 +18,10 @@ from upheld.policy.model import CompiledPolicy, Purpose
 from upheld.records import Record
 from upheld.records.numbers import Numbers
 from upheld.records.views import View
-from upheld.security.actions import judge, now_of, refusal, shown, version_of
+from upheld.security.actions import shown
 from upheld.security.candidates import Wanted, asked, needed_in, people
 from upheld.security.finding import in_front, surroundings
+from upheld.security.judging import judge, now_of, refusal, version_of
 from upheld.security.model import Ask, Now, Permit, Reader, Shut
 from upheld.security.rules import check_reader
 from upheld.web.refusals import Refusal

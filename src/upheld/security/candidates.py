@@ -13,7 +13,7 @@ from upheld.basis.model import PERMITTING, Standings
 from upheld.notice import House
 from upheld.policy.model import CompiledPolicy
 from upheld.records import Record
-from upheld.security.actions import ask_of, consented_under, version_of
+from upheld.security.judging import ask_of, consented_under, version_of
 from upheld.security.model import Ask
 from upheld.security.rules import act_of
 

@@ -17,7 +17,7 @@ from upheld.notice import House
 from upheld.records import Proposal, RecordsError
 from upheld.records.persons import REASONS
 from upheld.security import staff
-from upheld.security.actions import now_of, refusal, version_of
+from upheld.security.judging import now_of, refusal, version_of
 from upheld.security.rules import check_worker
 from upheld.web.refusals import Refusal
 

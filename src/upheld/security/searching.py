@@ -12,8 +12,9 @@ from upheld.notice import House
 from upheld.records import Record
 from upheld.records.search import SUBJECTS, people_in, plain, search_field
 from upheld.records.views import View
-from upheld.security.actions import acting, ask_of, judge, now_of, refusal, shown, version_of
+from upheld.security.actions import acting, shown
 from upheld.security.finding import person_of, surroundings
+from upheld.security.judging import ask_of, judge, now_of, refusal, version_of
 from upheld.security.model import Now, Permit, Reader
 from upheld.security.rules import check_reader
 from upheld.web.refusals import Refusal

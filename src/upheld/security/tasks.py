@@ -15,7 +15,8 @@ from upheld.db import b64, retried, unb64
 from upheld.notice import House
 from upheld.policy.model import CompiledPolicy
 from upheld.records import Record, RecordUnknownError
-from upheld.security.actions import now_of, read, refusal, version_of
+from upheld.security.actions import read
+from upheld.security.judging import now_of, refusal, version_of
 from upheld.security.model import Now, Reader, Reading
 from upheld.security.rules import check_reader
 from upheld.web.refusals import Refusal

@@ -14,9 +14,9 @@ from upheld.notice import House
 from upheld.policy.model import Recipient
 from upheld.records import Record
 from upheld.security import STEPS
-from upheld.security.actions import ask_of, judge, now_of, refusal, version_of
 from upheld.security.candidates import needed
 from upheld.security.finding import Surroundings, person_of, records_about, surroundings
+from upheld.security.judging import ask_of, judge, now_of, refusal, version_of
 from upheld.security.model import Now, Permit, Reader, Shut
 from upheld.security.rules import check_reader
 from upheld.transfers.model import Allowed, Hop, Leave, Route, Stop

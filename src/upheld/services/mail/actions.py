@@ -21,6 +21,7 @@ from upheld.security import actions as gate
 from upheld.security import staff
 from upheld.security.audience import audience
 from upheld.security.candidates import Wanted
+from upheld.security.judging import version_of
 from upheld.security.model import Reader, ReadRecord
 from upheld.security.rules import act_of
 from upheld.services.mail import store
@@ -270,7 +271,7 @@ def _first(house: House, subject: bytes, found: ReadRecord) -> str:
         if store.wrote_before(tx, subject):
             return ""
         record: Record = house.vault.record(tx, unb64(found.record))
-    policy = gate.version_of(house, record)
+    policy = version_of(house, record)
     channel = policy.channels.get(policy.situations[record.situation].channel)
     return record.situation if channel is not None and channel.how == "staff" else ""
 
