@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 PORT   ?= 8765
 DATA   ?= data
-STORING := $(addprefix tests/,db records ledger notice collection basis security transfers retention rights amendment app cli_rooms journeys)
+STORING := $(addprefix tests/,db records ledger notice collection basis security transfers services cookies workflows retention rights amendment app cli_rooms journeys)
 export PYTHONDONTWRITEBYTECODE ?=
 
 .PHONY: run test check bench bench-full docs setup lint types imports unit heart postgres rows golden migration mutate lock clean help

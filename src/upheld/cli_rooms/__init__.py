@@ -23,6 +23,7 @@ _PARTS = {
     "schedule": "scheduling",
     "links": "linking",
     "records": "finding",
+    "database": "databases",
     "request": "asking",
     "consent": "bases",
     "basis": "bases",
