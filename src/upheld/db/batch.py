@@ -211,13 +211,17 @@ def _key(table: sa.Table, name: str) -> str:
     return next(column.key for column in table.c if column.name == name)
 
 
-def rows(tx: sa.Connection, sql: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
-    """Run one statement with `?` placeholders straight at the driver and give its rows as stored."""
+def rows(tx: sa.Connection, sql: str, values: Sequence[Any] = (), *, large: bool = False) -> list[tuple[Any, ...]]:
+    """Run one statement with `?` placeholders straight at the driver and give its rows as stored.
+
+    `large` says that long columns of bytes come back, which PostgreSQL then sends as they are.
+    """
     settle_first(tx)
     driver: Any = tx.connection.driver_connection
-    text = placeholders(sql) if tx.dialect.name == "postgresql" else sql
+    told = {"binary": large} if tx.dialect.name == "postgresql" else {}
+    text = placeholders(sql) if told else sql
     try:
-        found: list[tuple[Any, ...]] = driver.execute(text, values).fetchall()
+        found: list[tuple[Any, ...]] = driver.execute(text, values, **told).fetchall()
     except Exception as error:
         raise DBAPIError(sql, None, error) from None  # as SQLAlchemy says it, without the values
     return found

@@ -145,28 +145,30 @@ class Rebuilt:
         """Hash every leaf again and open every body that is kept."""
         yield from self._compare_checkpoint()
         number = self._first
-        for row in leaves.bundles(self._tx, number):
-            if row.number != number or self.tree.size != number * TILE:
+        for found_number, lowest, highest, packed, tile in leaves.bundles_with_tiles(self._tx, number):
+            if found_number != number or self.tree.size != number * TILE:
                 yield LedgerFinding(self.tree.size, "gap", "a position is empty")
                 return
-            yield from self._take(row, bodies)
+            yield from self._take(number, (lowest, highest), packed, tile, bodies)
             number += 1
         for size in self._sizes:
             if size > self.tree.size:
                 yield LedgerFinding(self.tree.size, "shorter_than_signed", f"{size} entries were signed")
 
-    def _take(self, row: store.AnyRow, bodies: Bodies) -> Iterator[LedgerFinding]:
-        first, found = self.tree.size, unpack(row.leaves)
+    def _take(
+        self, number: int, ends: tuple[bytes, bytes], packed: bytes, tile: bytes, bodies: Bodies
+    ) -> Iterator[LedgerFinding]:
+        first, found = self.tree.size, unpack(packed)
         hashed = leaf_hashes(found)
         ids = leaf_ids(found)
-        told = _differs(row.number, hashed, self._fetch(0, row.number))
+        told = _differs(number, hashed, tile)
         if told is not None:
             yield told
         elif len(found) > TILE:
-            yield LedgerFinding(first + TILE, "leaf_changed", f"bundle {row.number} holds too much")
-        elif not found or (row.lowest, row.highest) != (min(ids), max(ids)):
-            yield LedgerFinding(first, "bundle_row", f"bundle {row.number} and its row differ")
-        for at, _ in leaves.of_kinds(first, row.leaves, 0, [_RESTORED]):
+            yield LedgerFinding(first + TILE, "leaf_changed", f"bundle {number} holds too much")
+        elif not found or ends != (min(ids), max(ids)):
+            yield LedgerFinding(first, "bundle_row", f"bundle {number} and its row differ")
+        for at, _ in leaves.of_kinds(first, packed, 0, [_RESTORED]):
             self.forks.append(at)
             self.restored += 1
         yield from self._grow(hashed)

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import sqlalchemy as sa
 
-from upheld.db import Hot, rows_among
+from upheld.db import Hot, rows, rows_among
 from upheld.ledger.model import Entry, EntryId
 from upheld.ledger.rules import leaf_id, leaf_ids, pack, read_leaf, unpack
 from upheld.ledger.store import AnyRow, body, bundle, pending
@@ -17,6 +17,8 @@ from upheld.ledger.vocabulary import KINDS, Kind
 
 _BY_ID = "SELECT id, leaf FROM ledger_pending WHERE id"
 _SIDE = "SELECT entry, subject, class, sealed FROM ledger_body WHERE entry"
+_WITH_TILES = """SELECT b.number, b.lowest, b.highest, b.leaves, t.hashes FROM ledger_bundle b
+ LEFT JOIN ledger_tile t ON t.level = 0 AND t.number = b.number WHERE b.number >= ? ORDER BY b.number LIMIT ?"""
 _PAGE = 16
 _NEAR = 2
 """An entry stands in the first bundle that reaches its id, or in the next; one that was committed late may not."""
@@ -55,11 +57,18 @@ def bundles(tx: sa.Connection, number: int = 0) -> Iterator[AnyRow]:
     """Stream stored bundles from a number on, a few at a time."""
     while True:
         query = sa.select(bundle).where(bundle.c.number >= number).order_by(bundle.c.number).limit(_PAGE)
-        rows = tx.execute(query).all()
-        yield from rows
-        if len(rows) < _PAGE:
+        page = tx.execute(query).all()
+        yield from page
+        if len(page) < _PAGE:
             return
-        number = rows[-1].number + 1
+        number = page[-1].number + 1
+
+
+def bundles_with_tiles(tx: sa.Connection, number: int) -> Iterator[tuple[int, bytes, bytes, bytes, bytes]]:
+    """Stream (number, lowest id, highest id, leaves, hashes of its tile or nothing) from a bundle on, a few at a time."""
+    while page := rows(tx, _WITH_TILES, (number, _PAGE), large=True):
+        yield from ((*row[:4], row[4] or b"") for row in page)
+        number = page[-1][0] + 1
 
 
 def placed(tx: sa.Connection, n: int = 0, kinds: Collection[Kind] = ()) -> Iterator[tuple[int, bytes]]:

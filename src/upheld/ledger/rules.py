@@ -110,7 +110,7 @@ def unpack(bundle: bytes) -> list[bytes]:
     found, at, end = [], 0, len(bundle)
     while at < end:
         begin = at + 2
-        at = begin + int.from_bytes(bundle[at:begin], "big")
+        at = begin + (bundle[at] << 8 | bundle[at + 1]) if begin <= end else begin
         found.append(bundle[begin:at])
     if at != end:
         found[-1] = b""
