@@ -7,7 +7,7 @@ DATA   ?= data
 STORING := $(addprefix tests/,db records ledger notice collection basis security transfers services cookies workflows retention rights amendment app cli_rooms journeys)
 export PYTHONDONTWRITEBYTECODE ?=
 
-.PHONY: run test check bench bench-full docs setup lint types imports unit heart postgres rows golden migration mutate lock clean help
+.PHONY: run test check bench bench-full docs setup lint types imports unit heart postgres kill rows golden migration mutate lock clean help
 
 help:            ## what can be asked for
 	@grep -hE '^[a-z-]+: .*##|^[a-z-]+:  +##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -53,6 +53,10 @@ check: .stamps/test  ## the quick half of `make test`: no browser, no slow tests
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest -q -m "not browser and not slow"
+
+kill: .stamps/test   ## kill a server fifty times amid its writes, on either engine, and look what is left
+	$(BIN)/python -m pytest -q tests/app/test_kill.py --rounds 50 --timeout 3600 $(PYTEST)
+	$(BIN)/python -m pytest -q tests/app/test_kill.py --rounds 50 --timeout 3600 --engine postgresql $(PYTEST)
 
 rows: .stamps/test   ## M01 to M98 with their tests and results
 	$(BIN)/python scripts/rows.py

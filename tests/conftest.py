@@ -36,14 +36,21 @@ CheckPage = Callable[..., None]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Let the same tests run on either engine: `pytest --engine postgresql`."""
+    """Let the same tests run on either engine, `pytest --engine postgresql`, and servers be killed more often, `--rounds 50`."""
     parser.addoption("--engine", choices=("sqlite", "postgresql"), default="sqlite", help="where stores lie")
+    parser.addoption("--rounds", type=int, default=3, help="how often a server is killed amid its writes")
 
 
 @pytest.fixture(scope="session")
 def engine(request: pytest.FixtureRequest) -> str:
     """Give the engine this run is for."""
     return str(request.config.getoption("--engine"))
+
+
+@pytest.fixture(scope="session")
+def rounds(request: pytest.FixtureRequest) -> int:
+    """Give how often a server is killed amid its writes."""
+    return int(request.config.getoption("--rounds"))
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -26,7 +26,7 @@ def routes(house: House) -> list[Any]:
 
     Clause: security.technical
     """
-    return [_checkpoint(house), _proof(house), *_consistency(house), _receipt(house)]
+    return [*_checkpoint(house), _proof(house), *_consistency(house), _receipt(house)]
 
 
 def heartbeat(house: House) -> bool:
@@ -38,14 +38,25 @@ def heartbeat(house: House) -> bool:
     return published is not None and house.ledger.heartbeat(policy_version=published.policy.version) is not None
 
 
-def _checkpoint(house: House) -> Any:
+def _checkpoint(house: House) -> list[Any]:
     @get("/api/v1/ledger/checkpoint", media_type="text/plain", sync_to_thread=True)
     def checkpoint() -> Response[str]:
         """Give the newest signed checkpoint of the ledger; the header `Upheld-Ledger-Key` names the key."""
-        headers = {**_FRESH, "Upheld-Ledger-Key": house.ledger.vkey}
-        return Response(house.ledger.checkpoint().note, media_type="text/plain", headers=headers)
+        return answer(house.ledger.noted(house.ledger.checkpoint()).note)
 
-    return checkpoint
+    @get("/api/v1/ledger/checkpoint/cosigned", media_type="text/plain", sync_to_thread=True)
+    def cosigned() -> Response[str]:
+        """Give the newest checkpoint that a witness cosigned, with the lines of all that did; 404 while there is none."""
+        signed = house.ledger.cosigned()
+        if signed is None:
+            raise Refusal("not_found")
+        return answer(signed.note)
+
+    def answer(note: str) -> Response[str]:
+        headers = {**_FRESH, "Upheld-Ledger-Key": house.ledger.vkey}
+        return Response(note, media_type="text/plain", headers=headers)
+
+    return [checkpoint, cosigned]
 
 
 def _proof(house: House) -> Any:

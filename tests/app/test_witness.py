@@ -16,7 +16,7 @@ from upheld.app_witness import witness_app
 from upheld.cli import cli
 from upheld.ledger.note import Checkpoint, Signer, sign_checkpoint
 from upheld.ledger.tree import EMPTY_ROOT
-from upheld.ledger.witness import Cosigner, Witness, asked, cosigned_at, last_cosigned
+from upheld.ledger.witness import Cosigner, Witness, asked, cosigned_at
 
 COSIGNER = Cosigner("auditor.example/witness", bytes(range(32, 64)))
 
@@ -128,8 +128,10 @@ def test_the_command_asks_and_checks_the_answer(serve: Serve, tmp_path: Path) ->
         note = done.stdout
         assert open_note(note, [key]).origin == key.partition("+")[0]
         at = cosigned_at(note, note.splitlines()[-1], vkey)
-        assert last_cosigned(data) == datetime.fromtimestamp(at, UTC)
         house = open_house(data)
+        assert house.ledger.last_cosigned() == datetime.fromtimestamp(at, UTC)
+        assert house.ledger.cosigned().note == note
+        assert house.ledger.verify() == []
         with house.store.write() as tx:
             house.ledger.append(tx, "schema.migrated", clause="security.technical", policy_version="1", actor="svc:keeping", body={})
         house.settle()
@@ -138,3 +140,28 @@ def test_the_command_asks_and_checks_the_answer(serve: Serve, tmp_path: Path) ->
     refused = run(cli, ["ledger", "witness", "ask", url, "--key", other, "--data", str(data)])
     assert (refused.exit_code, "no cosignature" in refused.output) == (1, True)
     assert run(cli, ["ledger", "witness", "ask", "ftp://x", "--key", vkey, "--data", str(data)]).exit_code == 2
+
+
+def test_a_cosigned_checkpoint_is_served_with_all_lines(tmp_path: Path) -> None:
+    """Lines of witnesses stand below the log's own signature; before the first there is none, and a forged one is refused."""
+    from tests.support import Site
+    from upheld.ledger import open_note
+
+    with Site(folder=tmp_path / "data") as site:
+        where = "/api/v1/ledger/checkpoint/cosigned"
+        assert site.http.get(where).status_code == 404
+        assert site.house.ledger.last_cosigned() is None
+        site.house.settle()
+        signed = site.house.ledger.checkpoint()
+        other = Cosigner("union.example/witness", bytes(32))
+        for one, at in ((COSIGNER, 5), (other, 7), (COSIGNER, 9)):
+            assert site.house.ledger.keep_cosignature(signed, one.vkey(), one.line(signed.text(), at)) == at
+        with pytest.raises(ValueError, match="no cosignature"):
+            site.house.ledger.keep_cosignature(signed, other.vkey(), COSIGNER.line(signed.text(), 9))
+        note = site.http.get(where).text
+        assert open_note(note, [site.house.ledger.vkey]).size == signed.size
+        first, second = note.removeprefix(signed.note).splitlines()
+        assert (cosigned_at(note, first, COSIGNER.vkey()), cosigned_at(note, second, other.vkey())) == (9, 7)
+        assert site.http.get("/api/v1/ledger/checkpoint").text == note
+        assert site.house.ledger.last_cosigned().timestamp() == 9
+        assert site.house.ledger.verify() == []

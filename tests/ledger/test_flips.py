@@ -13,6 +13,7 @@ from tests.clusters import placed
 from tests.ledger.conftest import ORIGIN
 from upheld.ledger import Signer
 from upheld.ledger.audit import verify
+from upheld.ledger.witness import Cosigner
 
 COLUMNS = {
     "ledger_bundle": ("number", "lowest", "highest", "leaves"),
@@ -20,6 +21,7 @@ COLUMNS = {
     "ledger_tile": ("level", "number", "hashes"),
     "ledger_head": ("id", "origin", "epoch", "size", "root"),
     "ledger_checkpoint": ("origin", "size", "root", "note"),
+    "ledger_cosignature": ("origin", "size", "witness", "vkey", "line"),
 }
 """All columns but `ledger_checkpoint.signed_at`, which only tells the console when a signature was made."""
 
@@ -35,6 +37,9 @@ def full(desk):
         if number in (9, 255):
             desk.ledger.integrate()
     desk.ledger.integrate()
+    for at, signed in enumerate(desk.ledger.checkpoints()):
+        witness = Cosigner(f"auditor.example/{at}", bytes([at]) * 32)
+        desk.ledger.keep_cosignature(signed, witness.vkey(), witness.line(signed.text(), 1_800_000_000 + at))
     assert desk.ledger.verify() == []
     return desk
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.support import HANAKO, NOW, OLIVER, REFERENCE, Site, copy_policy
-from upheld.ledger.witness import keep_cosigned
+from upheld.ledger.witness import Cosigner
 
 
 @pytest.fixture(scope="module")
@@ -109,7 +109,9 @@ def test_the_age_of_the_last_witness_is_told() -> None:
     """Without a witness the page says so; with one it tells the day and how long ago."""
     with Site() as site:
         assert 'id="witness">No outside witness' in page(site)
-        keep_cosigned(site.house.folder, "note", "line", int((NOW - timedelta(days=3)).astimezone(UTC).timestamp()))
+        witness, at = Cosigner("auditor.example/witness", bytes(32)), int((NOW - timedelta(days=3)).astimezone(UTC).timestamp())
+        signed = site.house.ledger.checkpoint()
+        site.house.ledger.keep_cosignature(signed, witness.vkey(), witness.line(signed.text(), at))
         assert 'data-witnessed="2026-11-19"' in page(site)
         assert "3 days ago" in page(site)
 

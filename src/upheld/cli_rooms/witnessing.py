@@ -70,8 +70,8 @@ def serve(home: Path, name: str, logs: tuple[str, ...], port: int) -> None:
 @click.option("--key", "vkey", required=True, help="The key of the witness.")
 @data_option
 def ask(url: str, vkey: str, data: Path) -> None:
-    """Have the newest checkpoint cosigned by the witness at URL, print it with the cosignature, and keep both in the data folder."""
-    from upheld.ledger.witness import asked, cosigned_at, keep_cosigned
+    """Have the newest checkpoint cosigned by the witness at URL, keep the cosignature, and print both."""
+    from upheld.ledger.witness import asked
 
     with house(data) as opened:
         opened.settle()
@@ -84,14 +84,13 @@ def ask(url: str, vkey: str, data: Path) -> None:
             old = int(told)
             if old > signed.size:
                 raise click.ClickException(f"the witness saw {old} entries, more than the log has: it was cut back")
-    if status != 200:
-        raise click.ClickException(f"the witness refused with {status}: {told.strip()}")
-    try:
-        line = told.splitlines()[0]
-        keep_cosigned(data, signed.note, line, cosigned_at(signed.note, line, vkey))
-    except (ValueError, IndexError):
-        raise click.ClickException("the answer is no cosignature of this witness") from None
-    click.echo(signed.note + told, nl=False)
+        if status != 200:
+            raise click.ClickException(f"the witness refused with {status}: {told.strip()}")
+        try:
+            opened.ledger.keep_cosignature(signed, vkey, told.splitlines()[0])
+        except (ValueError, IndexError):
+            raise click.ClickException("the answer is no cosignature of this witness") from None
+        click.echo(opened.ledger.noted(signed).note, nl=False)
 
 
 def _post(url: str, text: str) -> tuple[int, str]:

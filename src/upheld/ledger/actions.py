@@ -11,7 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from upheld.db import Clock, Ids, Store, b64, canonical, crash_point, later_all, retried, uuid7_time
-from upheld.ledger import leaves, store
+from upheld.ledger import cosigned, leaves, store
 from upheld.ledger.kept import KeptCheckpoint
 from upheld.ledger.model import (
     IDENTITY_CLASS,
@@ -267,6 +267,15 @@ class Ledger(Reading):
                 return None
             beat = NewEntry("ledger.heartbeat", clause, policy_version, "svc:ledger", {"size": head.size})
             return self.append_many(tx, [beat])[0]
+
+    @retried
+    def keep_cosignature(self, signed: Checkpoint, vkey: str, line: str) -> int:
+        """Keep what a witness wrote under a checkpoint; gives when, in seconds since 1970.
+
+        Raises ValueError unless the key `vkey` of the witness made the line.
+        """
+        with self._store.write() as tx:
+            return cosigned.keep(tx, signed, vkey, line)
 
     def checkpoint(self) -> Checkpoint:
         """Give the newest signed checkpoint; signs the empty log if nothing was ever signed."""

@@ -9,7 +9,7 @@ from dataclasses import replace
 import sqlalchemy as sa
 
 from upheld.db import UpheldError
-from upheld.ledger import leaves, store
+from upheld.ledger import cosigned, leaves, store
 from upheld.ledger.model import BodySealer, LedgerFinding
 from upheld.ledger.note import Checkpoint, Signer, open_note
 from upheld.ledger.rules import commitment, leaf_b, leaf_id, leaf_ids, origin_parts, unpack
@@ -63,6 +63,7 @@ def verify(tx: sa.Connection, signer: Signer, sealer: BodySealer, since: int) ->
     findings += rebuilt.compare_tiles()
     findings += _head(head, rebuilt, checkpoints, signer)
     findings += bodies.check_waiting(head.size)
+    findings += cosigned.check(tx)
     return sorted({_narrowed(one, findings) for one in findings})
 
 

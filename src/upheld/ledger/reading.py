@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import AbstractContextManager, nullcontext
+from datetime import datetime
 from itertools import chain
 from typing import Any
 
 import sqlalchemy as sa
 
 from upheld.db import Store, UpheldError, b64, parse_canonical
-from upheld.ledger import audit, leaves, store
+from upheld.ledger import audit, cosigned, leaves, store
 from upheld.ledger.kept import KeptCheckpoint
 from upheld.ledger.model import (
     BodyErasedError,
@@ -146,6 +147,21 @@ class Reading:
         """Give the checkpoint that was signed at a size, under the present origin."""
         with self._store.read() as tx:
             return newest_checkpoint(tx, self._signer.origin, at=size)
+
+    def cosigned(self) -> Checkpoint | None:
+        """Give the newest checkpoint that a witness cosigned, its note with the lines of all witnesses; None without one."""
+        with self._store.read() as tx:
+            return cosigned.newest(tx, self._signer.origin)
+
+    def last_cosigned(self) -> datetime | None:
+        """Give when a witness last cosigned the log, UTC; None where none ever did."""
+        with self._store.read() as tx:
+            return cosigned.last(tx, self._signer.origin)
+
+    def noted(self, signed: Checkpoint) -> Checkpoint:
+        """Give a checkpoint with the lines of witnesses that cosigned it, below its own signature."""
+        with self._store.read() as tx:
+            return cosigned.noted(tx, signed)
 
     def receipt(self, entry_id: bytes) -> Receipt:
         """Give the receipt of an entry; raises NotIntegratedError until it is placed and signed, BodyErasedError after."""

@@ -17,7 +17,6 @@ from litestar.response import Redirect
 
 from upheld.collection.tell import in_lang
 from upheld.db import b64
-from upheld.ledger.witness import last_cosigned
 from upheld.notice import House
 from upheld.policy.render.wording import Wording
 from upheld.records.cipher import derive
@@ -162,7 +161,7 @@ def _way(way: Way, wording: Wording, said: Mapping[str, str]) -> dict[str, Any]:
 
 def _witnessed(house: House, lang: str, on: date) -> dict[str, Any] | None:
     """Say on which day an outside witness last signed the log, and how long that is ago."""
-    at = last_cosigned(house.folder)
+    at = house.ledger.last_cosigned()
     if at is None:
         return None
     day = at.astimezone(ZoneInfo(house.in_force().policy.timezone)).date()
