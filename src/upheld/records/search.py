@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import sqlalchemy as sa
 
 from upheld.records import store
+from upheld.records.keyring import KeyGoneError
 from upheld.records.model import Record
 from upheld.records.vault import Vault
 
@@ -47,15 +49,30 @@ def search_field(
     people: set[bytes] = set()
     after: tuple[bytes, bytes] | None = None
     while page := vault.iter_records(tx, stated, after=after, limit=_PAGE):
-        for record in page:
+        for record, fields in zip(page, _opened(vault, tx, page), strict=True):
             if record.subject not in people and len(people) >= limit:
                 return NameSearch(tuple(found), len(people), complete=False)
             people.add(record.subject)
-            value = vault.open_fields(tx, record).get(field)
+            value = fields.get(field)
             if isinstance(value, str) and wanted and wanted in plain(value):
                 found.append(record)
         after = (page[-1].subject, page[-1].id)
     return NameSearch(tuple(found), len(people), complete=True)
+
+
+def _opened(vault: Vault, tx: sa.Connection, page: Sequence[Record]) -> Iterable[Mapping[str, Any]]:
+    """Open a page at once; where somebody is being erased this moment, one by one, and nothing of whom is gone."""
+    try:
+        return vault.open_many(tx, page)
+    except KeyGoneError:
+        return [_one(vault, tx, record) for record in page]
+
+
+def _one(vault: Vault, tx: sa.Connection, record: Record) -> Mapping[str, Any]:
+    try:
+        return vault.open_fields(tx, record)
+    except KeyGoneError:
+        return {}
 
 
 def people_in(tx: sa.Connection, stated: Collection[tuple[str, str]], limit: int) -> int:
