@@ -39,6 +39,7 @@ from upheld.records.cipher import derive
 from upheld.retention import actions as retention
 from upheld.retention import web as retention_web
 from upheld.rights import actions as rights
+from upheld.rights import browser as rights_browser
 from upheld.rights import safeguards as rights_safeguards
 from upheld.rights import web as rights_web
 from upheld.security import web as security_web
@@ -144,6 +145,7 @@ def create_app(settings: Settings, house: House | None = None) -> Litestar:
         *retention_web.routes(home),
         *rights_web.routes(home, pages),
         *rights_safeguards.routes(home, pages),
+        *rights_browser.routes(home, pages),
         *_decide(home),
         *app_ledger.routes(home),
     ]

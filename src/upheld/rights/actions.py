@@ -232,17 +232,30 @@ def identify(house: House, number: str, *, by: int) -> Request:
 
     Clause: rights.identity (GDPR 12(6), APPI 37, 38)
     """
-    request = _expect(house, number, "identity_needed", by)
+    return _identified(house, _expect(house, number, "identity_needed", by), f"staff:{by}", f"staff:{by}")
+
+
+@retried
+def identify_browser(house: House, number: str) -> Request:
+    """Record that a request comes from the very browser that it is about: its signed cookie shows whose it is.
+
+    Nobody is known by more than that cookie, so nothing more is asked.
+    Clause: rights.identity (GDPR 11(2), 12(6))
+    """
+    request = get(house, number)
+    return _identified(house, request, "self", "browser") if request.state == "identity_needed" else request
+
+
+def _identified(house: House, request: Request, actor: str, identified_by: str) -> Request:
     policy = house.in_force().policy
     arrived = request.arrived_at.astimezone(ZoneInfo(policy.timezone)).date()
     again = terms(policy, house.law, request.right, request.residence, arrived, identified=house.today(policy))
     due = again.due if again is not None else request.due
-    actor = f"staff:{by}"
     if request.right in AT_ONCE:
-        return _act(house, request, actor, identified_by=actor)
+        return _act(house, request, actor, identified_by=identified_by)
     event = "ask_fee" if request.total else "identified"
     with house.store.write() as tx:
-        done = replace(request, state=step(request.state, event), identified_by=actor, due=due)
+        done = replace(request, state=step(request.state, event), identified_by=identified_by, due=due)
         store.save(tx, done, request)
         _note(house, tx, done, "request.identified", actor, {"level": level_of(policy, request.right)})
         if done.state == "fee_due":
@@ -377,12 +390,12 @@ def hand_over(house: House, number: str, *, by: int) -> Request:
     return done
 
 
-def note_export(house: House, tx: sa.Connection, request: Request, *, by: int, manifest: str) -> None:
+def note_export(house: House, tx: sa.Connection, request: Request, *, actor: str, manifest: str) -> None:
     """Write down that a package was made, by the hash of its manifest.
 
     Clause: rights.access (GDPR 15, APPI 33)
     """
-    _note(house, tx, request, "export.made", f"staff:{by}", {"manifest": manifest})
+    _note(house, tx, request, "export.made", actor, {"manifest": manifest})
 
 
 def _expect(house: House, number: str, state: str, by: int) -> Request:

@@ -53,32 +53,40 @@ class Verified:
     files: int
 
 
-@retried
 def build(house: House, number: str, folder: Path, *, by: int) -> Path:
     """Write the package of an approved access request into a new folder, and the entry that says so.
 
     Raises RequestError where the request is not ready, FileExistsError where the folder holds something.
     Clause: rights.access (GDPR 15, APPI 33)
     """
-    request = actions.get(house, number)
-    if request.right != "access" or request.state != "ready":
-        raise actions.RequestError("There is a package for an approved access request only.")
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     if any(folder.iterdir()):
         raise FileExistsError(folder)
+    for name, raw in pack(house, number, actor=f"staff:{by}").items():
+        path = folder / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(raw)
+        path.chmod(0o600)
+    return folder
+
+
+@retried
+def pack(house: House, number: str, *, actor: str) -> dict[str, bytes]:
+    """Make the files of the package of an approved access request, and the entry that says so.
+
+    Raises RequestError where the request is not ready. Clause: rights.access (GDPR 15, APPI 33)
+    """
+    request = actions.get(house, number)
+    if request.right != "access" or request.state != "ready":
+        raise actions.RequestError("There is a package for an approved access request only.")
     with house.store.write() as tx:
         files, escaped = _files(house, tx, request)
         manifest = _manifest(house, request, files, escaped)
         text = json.dumps(manifest, ensure_ascii=False, indent=1, sort_keys=True) + "\n"
         digest = b64(hashlib.sha256(text.encode()).digest())
-        actions.note_export(house, tx, request, by=by, manifest=digest)
-    for name, raw in {**files, MANIFEST: text.encode(), SIGNATURE: _signature(house, text)}.items():
-        path = folder / name
-        path.parent.mkdir(exist_ok=True)
-        path.write_bytes(raw)
-        path.chmod(0o600)
+        actions.note_export(house, tx, request, actor=actor, manifest=digest)
     house.stirred.set()
-    return folder
+    return {**files, MANIFEST: text.encode(), SIGNATURE: _signature(house, text)}
 
 
 def _files(house: House, tx: sa.Connection, request: Request) -> tuple[dict[str, bytes], list[str]]:

@@ -83,6 +83,13 @@ def listed(tx: sa.Connection, *, only_open: bool) -> list[Request]:
     return [one for one in found if one.open] if only_open else found
 
 
+def of_subject(tx: sa.Connection, subject: bytes) -> list[Request]:
+    """List the requests of one person, the newest first."""
+    table = request_table.c
+    query = sa.select(request_table).where(table.subject == subject).order_by(table.year.desc(), table.sequence.desc())
+    return [_request(row) for row in tx.execute(query)]
+
+
 def forget(tx: sa.Connection, subjects: Collection[bytes]) -> int:
     """Take the numbers of erased people out of requests; what was asked and answered stays, without a person."""
     table = request_table

@@ -107,7 +107,7 @@ def _page(house: House, pages: Pages) -> Any:
             request,
             "rights/rights.html",
             frame=frame,
-            tiles=_tiles(house, policy, residence) if residence else [],
+            tiles=tiles(house, policy, residence) if residence else [],
             entry=residences(house, lang, residence),
             mail=mailbox(policy.contact.mailbox),
         )
@@ -115,7 +115,7 @@ def _page(house: House, pages: Pages) -> Any:
     return rights
 
 
-def _tiles(house: House, policy: CompiledPolicy, residence: str) -> list[dict[str, Any]]:
+def tiles(house: House, policy: CompiledPolicy, residence: str) -> list[dict[str, Any]]:
     """Give a tile for each right of a residence.
 
     Clause: rights.kinds (APPI 32-39, GDPR 12-21)
