@@ -135,6 +135,34 @@ def test_an_erasure_takes_every_number_and_an_answer_tells_of_every_one(desk: De
     assert house.vault.find("email", LENA_AGAIN.email) is None
 
 
+def test_an_erasure_cut_off_between_two_numbers_takes_the_other_at_the_next_start(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both are fenced at once: when the process dies after the first, nobody reads the second, and the start erases it."""
+    one, other = merged(desk)
+    house, number = desk.site.house, desk.number["SATO"]
+    made = rights.receive(house, right="erasure", residence="DE", identifier={"email": LENA.email})
+    rights.identify(house, made.number, by=number)
+    whole, done = house.vault.complete, list[bytes]()
+
+    def once(erasure: bytes) -> Any:
+        if done:
+            raise KeyboardInterrupt
+        done.append(erasure)
+        return whole(erasure)
+
+    monkeypatch.setattr(house.vault, "complete", once)
+    with pytest.raises(KeyboardInterrupt):
+        rights.approve(house, made.number, by=number)
+    monkeypatch.undo()
+    assert {desk.code("SATO", subject, "business_contact", "email") for subject in (one, other)} == {"not_found"}
+    house.vault.resume_erasures()
+    for subject in (one, other):
+        assert house.holdings.ring.data_key(unb64(subject), "identity") is None
+    ended = rights.resume(house, made.number, by=number).certificate["places"][0]
+    assert (ended["state"], ended["found_before"], ended["found_after"]) == ("done", 2, 0)
+
+
 def test_a_no_outlives_the_number_it_was_said_under(desk: Desk) -> None:
     """When only the number that withdrew is erased, what is left of the person still counts as withdrawn."""
     one = desk.site.collect(LENA, "event", consents=["announce"])["subject"]
