@@ -140,8 +140,9 @@ def rates(*, quick: bool) -> Goal:
             note = f"{rate:,.0f} rows per CPU second; the floor has no gate, no key and no entry"
             parts.append(ratio_part(f"{count:,} rows of {count // EACH:,} people", engine.name, paired, more=[share], note=note))
     why = (
-        "Each row is judged, sealed under a key of its own person, indexed and told to the ledger in Python, some 200 µs; COPY writes"
-        " plain text. A gate in C or several loaders side by side would close a part of it."
+        "Each row is judged, sealed under a key of its own person, indexed and told to the ledger in Python, some 60 µs, and lands in five"
+        " tables with ten indices, some 25 µs; COPY writes one plain row in 8 µs, the rows of both ready before the clock. Sealing and"
+        " spelling in C would close the larger part."
     )
     return Goal("G7", tuple(parts), why)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import json
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -13,6 +12,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import sqlalchemy as sa
 
 from upheld.db import Store, UtcMs
@@ -28,6 +28,8 @@ PIECE = 1 << 16
 """How many bytes of a file are read at once."""
 
 _GZIP = 31
+_BLOCK = 64 * 1024
+_DECODER: msgspec.json.Decoder[Any] = msgspec.json.Decoder()
 
 
 class BackupUnreadableError(RecordsError):
@@ -60,11 +62,22 @@ def dump(store: Store, counts: dict[str, int]) -> Iterator[bytes]:
     with store.read() as tx:
         _knows_all(tx, store)
         for table in tables_of(store):
-            counts[table.name] = tx.execute(sa.select(sa.func.count()).select_from(table)).scalar_one()
-        for line in _lines(tx, store, counts):
-            if packed := packer.compress(line):
+            counts[str(table.name)] = tx.execute(sa.select(sa.func.count()).select_from(table)).scalar_one()
+        for block in _blocks(_lines(tx, store, counts)):
+            if packed := packer.compress(block):
                 yield packed
     yield packer.flush()
+
+
+def _blocks(lines: Iterable[bytes]) -> Iterator[bytes]:
+    """Join lines, so that the packer is not called for each."""
+    block = bytearray()
+    for line in lines:
+        block += line
+        if len(block) >= _BLOCK:
+            yield bytes(block)
+            block.clear()
+    yield bytes(block)
 
 
 def _knows_all(tx: sa.Connection, store: Store) -> None:
@@ -77,7 +90,7 @@ def _knows_all(tx: sa.Connection, store: Store) -> None:
 def _lines(tx: sa.Connection, store: Store, counts: dict[str, int]) -> Iterator[bytes]:
     yield _line({"format": FORM, "store": store.name, "schema": SCHEMA[store.name]})
     for table in tables_of(store):
-        yield _line({"table": table.name, "columns": [column.name for column in table.c]})
+        yield _line({"table": str(table.name), "columns": [str(column.name) for column in table.c]})
         writers = [_writer(column) for column in table.c]
         query = sa.select(table).order_by(*table.primary_key).execution_options(yield_per=ROWS)
         seen = 0
@@ -90,12 +103,11 @@ def _lines(tx: sa.Connection, store: Store, counts: dict[str, int]) -> Iterator[
 
 
 def _line(value: Any) -> bytes:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+    return msgspec.json.encode(value) + b"\n"
 
 
 def _writer(column: sa.Column[Any]) -> Callable[[Any], Any]:
-    if isinstance(column.type, sa.LargeBinary):
-        return lambda cell: base64.b64encode(cell).decode("ascii")
+    """Give how a cell is spelled; bytes as base64, which the encoder does by itself."""
     if isinstance(column.type, UtcMs):
         return to_ms
     if isinstance(column.type, sa.Date):
@@ -123,8 +135,8 @@ def unpacked(chunks: Iterable[bytes]) -> Iterator[Any]:
                 chunk = opener.unconsumed_tail  # noqa: PLW2901 - the same chunk, a mebibyte of its content at a time
                 *lines, rest = rest.split(b"\n")
                 for line in lines:
-                    yield json.loads(line)
-    except (zlib.error, ValueError):
+                    yield _DECODER.decode(line)
+    except (zlib.error, ValueError, msgspec.MsgspecError):
         raise BackupUnreadableError from None
     if rest or not opener.eof:
         raise BackupUnreadableError
