@@ -122,12 +122,26 @@ def served(command: list[str]) -> Iterator[tuple[int, int]]:
         process.wait()
 
 
+_SAID = {"purpose": "announce", "action": "give", "subject": "0123456789"}
+
+
+@contextmanager
+def floor_served() -> Iterator[tuple[int, int]]:
+    """Serve F2, warm."""
+    with served([sys.executable, "-c", FLOOR]) as (pid, port):
+        load(pid, port, [request("POST", "/", _SAID)] * 500, 201)
+        yield pid, port
+
+
 def floor(count: int, connections: int = CONNECTIONS) -> Load:
     """Measure F2."""
-    body = {"purpose": "announce", "action": "give", "subject": "0123456789"}
-    with served([sys.executable, "-c", FLOOR]) as (pid, port):
-        load(pid, port, [request("POST", "/", body)] * 500, 201)
-        return load(pid, port, [request("POST", "/", body)] * count, 201, connections)[0]
+    with floor_served() as (pid, port):
+        return load(pid, port, [request("POST", "/", _SAID)] * count, 201, connections)[0]
+
+
+def floor_rate(pid: int, port: int, count: int) -> float:
+    """Give the requests a second of F2 that is up; ten times as many as asked, as they take so little."""
+    return load(pid, port, [request("POST", "/", _SAID)] * (10 * count), 201)[0].per_wall
 
 
 def receipts(pid: int, port: int, count: int) -> list[str]:
@@ -146,19 +160,43 @@ def creates(tokens: Sequence[str], first: int) -> list[bytes]:
     return made
 
 
-def ours(folder: Path, count: int, connections: int = CONNECTIONS) -> dict[str, Load]:
+@contextmanager
+def house_served(folder: Path, audit: str = "grouped") -> Iterator[tuple[int, int]]:
+    """Serve a data folder; `audit` says how the reads of programs are told to the ledger."""
+    policy = ROOT / "policies" / "primenumber"
+    folder.mkdir(exist_ok=True)
+    (folder / "serving.toml").write_text(f'read_audit = "{audit}"\n', "utf-8")
+    command = [sys.executable, "-m", "upheld", "serve", "--data", str(folder), "--port", "0", "--policy", str(policy)]
+    with served(command) as where:
+        yield where
+
+
+def known_people(pid: int, port: int, count: int, first: int = 0) -> list[str]:
+    """Collect from so many people and give their numbers."""
+    _, answers = load(pid, port, creates(receipts(pid, port, count), first), 201)
+    return [json.loads(answer)["subject"] for answer in answers]
+
+
+def refusals(people: Sequence[str], round_: int = 0) -> list[bytes]:
+    """Spell out one refused consent for each person."""
+    body = {"purpose": "announce", "action": "refuse"}
+    return [
+        request("POST", "/api/v1/consents", {"subject": one, **body}, **{"Idempotency-Key": f"c-{round_}-{n}"})
+        for n, one in enumerate(people)
+    ]
+
+
+def ours(folder: Path, count: int, connections: int = CONNECTIONS, audit: str = "grouped") -> dict[str, Load]:
     """Measure creates, reads and consents of known persons against a data folder."""
     from upheld.app import open_house
     from upheld.security import keys
 
-    policy = ROOT / "policies" / "primenumber"
-    command = [sys.executable, "-m", "upheld", "serve", "--data", str(folder), "--port", "0", "--policy", str(policy)]
-    with served(command) as (pid, port):
+    with house_served(folder, audit) as (pid, port):
         house = open_house(folder)
         _, text = keys.make(house, label="bench", by="staff:0", scopes=("read:analyse", "consents:announce"))
         house.close()
         bearer = {"Authorization": f"Bearer {text}"}
-        load(pid, port, creates(receipts(pid, port, 500), 0), 201)
+        known_people(pid, port, 500)
         tokens = receipts(pid, port, count)
         done: dict[str, Load] = {}
         done["create"], answers = load(pid, port, creates(tokens, 1000), 201, connections)
@@ -170,11 +208,7 @@ def ours(folder: Path, count: int, connections: int = CONNECTIONS) -> dict[str, 
         load(pid, port, reads[:500], 200)
         done["read"], told = load(pid, port, reads, 200, connections)
         assert json.loads(told[0])["fields"]["name"] == "Person 1000"
-        consents = [
-            request("POST", "/api/v1/consents", {"subject": one, "purpose": "announce", "action": "refuse"}, **{"Idempotency-Key": f"c-{n}"})
-            for n, one in enumerate(people)
-        ]
-        done["consent"], _ = load(pid, port, consents, 201, connections)
+        done["consent"], _ = load(pid, port, refusals(people), 201, connections)
         assert httpx.get(f"http://127.0.0.1:{port}/readyz").status_code == 200
     return done
 

@@ -195,7 +195,8 @@ def _ready(house: House) -> Mapping[str, bool]:
 
 def _facts(house: House) -> Mapping[str, Any]:
     """Say what an operator should know that keeps nobody from being served."""
-    audit = {"staff": "strict", "programs": "grouped", "window_ms": GROUPED_MS}
+    programs = house.serving.read_audit
+    audit = {"staff": "strict", "programs": programs, "window_ms": GROUPED_MS if programs == "grouped" else 0}
     return {"read_audit": audit, "schedule": {"behind": app_schedule.behind(house)}}
 
 

@@ -70,7 +70,7 @@ def test_it_says_when_it_can_serve(site: Site) -> None:
     told = site.http.get("/readyz").json()
     assert told["ready"] is True
     assert told["parts"] == {"policy": True, "ledger": True, "writer": True, "schema": True}
-    assert told["read_audit"] == {"programs": "grouped", "staff": "strict", "window_ms": 50}
+    assert told["read_audit"] == {"programs": "strict", "staff": "strict", "window_ms": 0}
     assert "mailto:" in site.http.get("/.well-known/security.txt").text
 
 

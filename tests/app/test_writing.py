@@ -6,8 +6,10 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from tests.support import HANAKO, SATO, Site
@@ -105,20 +107,45 @@ def test_a_full_queue_is_told_with_the_seconds_to_wait(site: Site) -> None:
     assert site.send("event", fields, receipt=receipt, key="again", country="JP").status_code == 201
 
 
-def test_a_members_read_is_in_the_ledger_before_it_leaves_and_a_programs_soon_after(site: Site) -> None:
-    """Staff read strictly. A program's answer names its entry, which is durable within the window told by `/readyz`."""
+def program_reads(site: Site) -> tuple[httpx.Response, str]:
+    """Let a program read what was collected; gives its answer and the entry that it names."""
     subject = site.collect(HANAKO, "event", *FIELDS)["subject"]
-    entry = site.read(SATO, subject, "analyse", "name").json()["records"][0]["entry"]
-    assert kept(site, entry)
     _, text = keys.make(site.house, label="crm", by="staff:1", scopes=("read:analyse",))
     body = {"subject": subject, "purpose": "analyse", "fields": ["name"]}
     answer = site.http.post("/api/v1/read", json=body, headers={"Authorization": f"Bearer {text}"})
+    return answer, answer.json()["records"][0]["entry"] if answer.status_code == 200 else ""
+
+
+def test_a_read_is_in_the_ledger_before_it_leaves(site: Site) -> None:
+    """Staff and, where the house says nothing else, programs read strictly; `/readyz` says so."""
+    answer, entry = program_reads(site)
     assert answer.json()["fields"] == {"name": HANAKO.fields["name"]}
-    entry, end = answer.json()["records"][0]["entry"], time.monotonic() + 10
-    while not kept(site, entry) and time.monotonic() < end:
-        time.sleep(0.005)
+    assert kept(site, entry)
+    entry = site.read(SATO, answer.json()["subject"], "analyse", "name").json()["records"][0]["entry"]
     assert kept(site, entry)
     told = site.http.get("/readyz").json()
+    assert told["read_audit"] == {"staff": "strict", "programs": "strict", "window_ms": 0}
+
+
+@pytest.fixture
+def grouping(tmp_path: Path) -> Iterator[Site]:
+    """A house that says that programs read in groups."""
+    (tmp_path / "serving.toml").write_text('read_audit = "grouped"\n', "utf-8")
+    with Site(folder=tmp_path) as site:
+        yield site
+
+
+def test_a_programs_read_is_in_the_ledger_soon_after_where_the_house_groups_them(grouping: Site) -> None:
+    """A program's answer names its entry, durable within the window told by `/readyz`; staff go on reading strictly."""
+    answer, entry = program_reads(grouping)
+    assert answer.json()["fields"] == {"name": HANAKO.fields["name"]}
+    end = time.monotonic() + 10
+    while not kept(grouping, entry) and time.monotonic() < end:
+        time.sleep(0.005)
+    assert kept(grouping, entry)
+    read = grouping.read(SATO, answer.json()["subject"], "analyse", "name").json()
+    assert kept(grouping, read["records"][0]["entry"])
+    told = grouping.http.get("/readyz").json()
     assert told["read_audit"] == {"staff": "strict", "programs": "grouped", "window_ms": 50}
     assert told["parts"]["writer"] is True
 
@@ -132,8 +159,10 @@ def kept(site: Site, entry: str) -> bool:
         return leaves.one(tx, unb64(entry)) is not None
 
 
-def test_while_the_writer_is_dead_programs_read_nothing(site: Site) -> None:
-    """A read whose entry could not be written is refused with 503: no data leaves without it."""
+@pytest.mark.parametrize("how", ["site", "grouping"])
+def test_while_the_writer_is_dead_programs_read_nothing(how: str, request: pytest.FixtureRequest) -> None:
+    """A read whose entry could not be written is refused with 503, strict or grouped: no data leaves without it."""
+    site: Site = request.getfixturevalue(how)
     subject = site.collect(HANAKO, "event", *FIELDS)["subject"]
     _, text = keys.make(site.house, label="crm", by="staff:1", scopes=("read:analyse",))
     body = {"subject": subject, "purpose": "analyse", "fields": ["name"]}

@@ -132,7 +132,7 @@ def test_addresses_are_paced_apart() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["sites = 3", 'sites = ["www.example.com"]', 'sites = ["https://a.example/path"]', "speed = 1", "acts_per_minute = -1", "[", 'cookie_domain = "com"', "cookie_domain = 1", 'sites = ["https://u@a.example"]'],
+    ["sites = 3", 'sites = ["www.example.com"]', 'sites = ["https://a.example/path"]', "speed = 1", "acts_per_minute = -1", "[", 'cookie_domain = "com"', "cookie_domain = 1", 'read_audit = "none"', "read_audit = 1", 'sites = ["https://u@a.example"]'],
 )
 def test_a_setting_that_cannot_be_followed_is_said(tmp_path: Path, text: str) -> None:
     """A wrong serving.toml stops the start with the file's own error, not with silence."""

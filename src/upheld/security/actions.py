@@ -71,7 +71,7 @@ class Asked(Work):
     def check(self, tx: sa.Connection) -> Looked:
         """Look, as one of a batch of reads; what needs its entry first is only told who asks."""
         reader = self.reader or keys.authenticated(self.house, tx, self.header)
-        if reader.staff:
+        if is_strict(self.house, reader):
             return Looked(reader)
         return look(self, reader, tx)
 
@@ -141,13 +141,13 @@ class Entries(Work):
 def read(house: House, reader: Reader, *, subject: str = "", identifier: Mapping[str, str] | None = None, **asked: Any) -> Reading:
     """Read fields of one person for a purpose, of each record that allows it; see `Asked`.
 
-    Staff read strictly: what is read and its entry are one transaction, durable before it leaves. A program reads in
-    groups: its entry follows in the writer's next batch. Raises Refusal: of the records that all refuse, the
+    Read strictly, what is read and its entry are one transaction, durable before it leaves; read in groups, the entry
+    follows in the writer's next batch. Raises Refusal: of the records that all refuse, the
     reason that got furthest; `not_found` for nobody.
     Clause: security.technical.access (APPI 18, 23; GDPR 5(1)(b), 32)
     """
     what = Asked(house=house, reference=subject, identifier=identifier or {}, reader=reader, **asked)
-    if reader.staff:
+    if is_strict(house, reader):
         return house.writer.run(Strict(asked=what, reader=reader, subject=number_of(subject) or b"")).told()
     with house.store.read() as tx:
         looked = look(what, reader, tx)
@@ -160,11 +160,19 @@ async def ask(what: Asked) -> Reading:
     """Do as `read` for a coroutine: with other reads from one state, or strictly through the writer."""
     what.subject = number_of(what.reference) or b""
     looked = await what.house.looker.ask(what)
-    if looked.reader.staff:
+    if is_strict(what.house, looked.reader):
         looked = await what.house.writer.ask(Strict(asked=what, reader=looked.reader, subject=what.subject))
     elif looked.entries:
         await what.house.writer.note_soon(_entries(what.house, looked))
     return looked.told()
+
+
+def is_strict(house: House, reader: Reader) -> bool:
+    """Say whether an entry must be durable before its read leaves: of staff always, of programs unless the house says `grouped`.
+
+    Clause: security.technical.access (GDPR 5(2), 32)
+    """
+    return reader.staff or house.serving.read_audit != "grouped"
 
 
 def _entries(house: House, looked: Looked) -> Entries:

@@ -1,4 +1,4 @@
-"""How an installation serves: `serving.toml` in the data folder. Whose sites may embed forms, and how many acts an address may do."""
+"""How an installation serves: `serving.toml` in the data folder. Whose sites may embed forms, how many acts an address may do, and how reads are told."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 from upheld.db import Clock, UpheldError
 
 FILE = "serving.toml"
+READ_AUDITS = ("strict", "grouped")
 _DOMAIN = re.compile(r"(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.)+[a-z][a-z0-9-]*[a-z0-9]")
 ADDRESSES = 10_000
 """How many addresses are remembered at most; the one met longest ago is forgotten first."""
@@ -48,6 +49,8 @@ class Serving:
     how many forms one address may send in a minute (0: any number). `watch_links` lets the server fetch the policy's
     links to others each night. `mail` is None where none is sent. `cookie_domain` is the parent domain (`example.com`)
     all of whose hosts see what a visitor chose; None: only our own host.
+    `read_audit` says whether a program's read is in the ledger before its answer leaves (`strict`) or a moment later
+    with others (`grouped`).
     """
 
     sites: tuple[str, ...] = ()
@@ -56,6 +59,7 @@ class Serving:
     mail: MailSettings | None = None
     watch_links: bool = False
     cookie_domain: str | None = None
+    read_audit: str = "strict"
 
     def is_own(self, origin: str | None) -> bool:
         """Say whether an `Origin` header names one of the company's own sites."""
@@ -73,6 +77,7 @@ def serving_of(folder: Path) -> Serving:
         header, most = told.pop("area_header", None), told.pop("acts_per_minute", 60)
         mail = _mail(told.pop("mail")) if "mail" in told else None
         watching, domain = told.pop("watch_links", False), _domain(told.pop("cookie_domain", None))
+        audit = told.pop("read_audit", "strict")
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, ValueError, TypeError):
         raise ServingError from None
     if told or not isinstance(header, str | None) or not isinstance(most, int) or most < 0 or not isinstance(watching, bool):
@@ -85,6 +90,7 @@ def _domain(written: Any) -> str | None:
     if written is None or (isinstance(written, str) and _DOMAIN.fullmatch(written)):
         return written
     raise ValueError("a cookie's domain is example.com")
+        audit = told.pop("read_audit", "strict")
 
 
 def _mail(told: Any) -> MailSettings:
