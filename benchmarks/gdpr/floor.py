@@ -118,7 +118,8 @@ def _postgres(url: str) -> tuple[Any, Any]:
 
     def run(sql: str, values: Sequence[Any]) -> tuple[list[Any], int]:
         cursor.execute(known[sql], values)
-        return (cursor.fetchall() if cursor.description else []), cursor.rowcount
+        result = cursor.pgresult
+        return (cursor.fetchall() if result is not None and result.nfields else []), cursor.rowcount
 
     return run, held.close
 

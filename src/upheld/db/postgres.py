@@ -159,11 +159,16 @@ def _reached() -> Iterator[None]:
     try:
         yield
     except psycopg.Error as error:
-        if error.sqlstate in _LOST:
-            raise StoreConflictError from None
-        if isinstance(error, psycopg.OperationalError):
-            raise StoreBusyError from None
-        raise
+        raise _said(error) from None
+
+
+def _said(error: psycopg.Error) -> Exception:
+    """Give the domain's own error where trying again can help, else the driver's."""
+    import psycopg
+
+    if error.sqlstate in _LOST:
+        return StoreConflictError()
+    return StoreBusyError() if isinstance(error, psycopg.OperationalError) else error
 
 
 class PostgresHot:
@@ -185,6 +190,7 @@ class PostgresHot:
                 self._address, autocommit=True, prepare_threshold=self._settings.prepare_after(1)
             )
         self._cursor = self._connection.cursor(binary=True)
+        self._error = psycopg.Error
 
     def rows(self, sql: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """Run one statement and give its rows; raises StoreBusyError when the server went away meanwhile."""
@@ -192,9 +198,12 @@ class PostgresHot:
             with self.writing():
                 return self.rows(sql, values)
         self._again()
-        with _reached():
+        try:
             done = self._cursor.execute(placeholders(sql), values)
-            return done.fetchall() if done.description else []
+            result = done.pgresult  # asked instead of `description`, which describes every column anew
+            return done.fetchall() if result is not None and result.nfields else []
+        except self._error as error:
+            raise _said(error) from None
 
     def many(self, sql: str, rows: Sequence[Sequence[Any]]) -> None:
         """Run one statement for each row of values."""

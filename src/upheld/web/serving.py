@@ -28,7 +28,10 @@ class ServingError(UpheldError):
 
     code = "serving_unreadable"
     clause = "notice.channels"
-    next_step = 'Write sites = ["https://www.example.com"], area_header, cookie_domain, acts_per_minute, watch_links, [mail] smtp, from, base_url; each may be left out.'
+    next_step = (
+        'Write sites = ["https://www.example.com"], area_header, cookie_domain, acts_per_minute, watch_links, read_audit, '
+        "[mail] smtp, from, base_url; each may be left out."
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +85,9 @@ def serving_of(folder: Path) -> Serving:
         raise ServingError from None
     if told or not isinstance(header, str | None) or not isinstance(most, int) or most < 0 or not isinstance(watching, bool):
         raise ServingError
-    return Serving(sites, header, most, mail, watching, domain)
+    if audit not in READ_AUDITS:
+        raise ServingError
+    return Serving(sites, header, most, mail, watching, domain, audit)
 
 
 def _domain(written: Any) -> str | None:
@@ -90,7 +95,6 @@ def _domain(written: Any) -> str | None:
     if written is None or (isinstance(written, str) and _DOMAIN.fullmatch(written)):
         return written
     raise ValueError("a cookie's domain is example.com")
-        audit = told.pop("read_audit", "strict")
 
 
 def _mail(told: Any) -> MailSettings:
