@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from hypothesis import given
@@ -11,12 +11,25 @@ from hypothesis import strategies as st
 
 from tests.support import REFERENCE
 from upheld.basis import MARKS, Ground, Refused, check_basis, check_standing, mark_key
+from upheld.basis.model import Recorded
+from upheld.basis.rules import (
+    absolute,
+    check_statute,
+    consents,
+    effective,
+    interests_of,
+    joined,
+    keys_of,
+    next_state,
+    rests_on_consent,
+)
 from upheld.policy.compile import compile_policy
 from upheld.policy.law import load_law
 from upheld.policy.model import Frozen
-from upheld.records import Relation
+from upheld.records import Relation, Standing
 
 DAY = date(2026, 11, 22)
+TOMORROW = DAY + timedelta(days=1)
 LAW = load_law()
 POLICY = compile_policy(REFERENCE, LAW, DAY).draft
 CONTRACT = Relation(b"r", b"s", "contract", date(2026, 1, 1), date(2026, 12, 31))
@@ -115,3 +128,115 @@ def test_more_stops_never_allow_more(standings: dict[str, str], purpose: str, or
         assert before is None or after is not None
     assert check_standing(purpose, {**standings, purpose: "objected"}) is not None
     assert check_standing(purpose, {**standings, purpose: "withdrawn"}) is not None
+
+
+STATES = (
+    "unknown", "requested", "request_deferred", "refused", "given", "renewed", "expired", "invalidated", "revoked",
+    "withdrawn", "objected", "upheld", "overruled",
+)  # fmt: skip
+NEVER_ASKED_AGAIN = ("refused", "withdrawn", "objected", "upheld", "overruled")
+
+
+@pytest.mark.parametrize(
+    ("action", "moves"),
+    [
+        ("give", {one: "given" for one in STATES if one not in {"given", "renewed"}}),
+        ("sign_up", {one: "requested" for one in STATES if one not in {"given", "renewed"}}),
+        ("renew", {one: "renewed" if one in {"given", "renewed", "expired"} else "given" for one in STATES}),
+        ("refuse", {one: "withdrawn" if one in {"given", "renewed"} else "refused" for one in STATES if one != "refused"}),
+        ("defer", dict.fromkeys(("unknown", "requested", "expired", "invalidated", "revoked"), "request_deferred")),
+        ("withdraw", {one: "withdrawn" for one in STATES if one != "withdrawn"}),
+        ("object", {one: "objected" for one in STATES if one != "objected"}),
+        ("request", dict.fromkeys(("unknown", "request_deferred", "expired", "invalidated", "revoked"), "requested")),
+        ("revoke", {"given": "revoked", "renewed": "revoked"}),
+        ("invalidate", {"given": "invalidated", "renewed": "invalidated"}),
+        ("expire", {"given": "expired", "renewed": "expired"}),
+    ],
+)
+def test_each_statement_moves_a_purpose_as_the_table_says(action: str, moves: dict[str, str]) -> None:
+    """What is said from each state; where the table has no line nothing changes and nothing is written."""
+    assert {one: found for one in STATES if (found := next_state(one, action)) is not None} == moves
+
+
+def test_none_of_our_own_acts_opens_what_a_person_closed() -> None:
+    """Asking, revoking, invalidating and expiring leave a no as it is; what nobody says is an error."""
+    assert {next_state(one, act) for one in NEVER_ASKED_AGAIN for act in ("request", "revoke", "invalidate", "expire")} == {None}
+    with pytest.raises(ValueError, match="nobody says that"):
+        next_state("given", "sell")
+
+
+def test_a_consent_for_a_time_counts_on_its_last_day() -> None:
+    """The day after it is expired; a no has no last day."""
+    assert [effective(state, DAY, on) for state in ("given", "renewed") for on in (DAY, TOMORROW)] == [
+        "given", "expired", "renewed", "expired",
+    ]  # fmt: skip
+    assert (effective("withdrawn", DAY, TOMORROW), effective("given", None, TOMORROW)) == ("withdrawn", "given")
+
+
+def said(purpose: str, state: str, hour: int, until: date | None = None) -> Standing:
+    """What one number of a person said, at an hour of the day."""
+    return Standing(b"s", purpose, state, 0, datetime(2026, 11, 22, hour, tzinfo=UTC), b"e", until)
+
+
+@pytest.mark.parametrize(
+    ("own", "other", "known", "stands"),
+    [
+        (None, said("announce", "withdrawn", 9), 8, "withdrawn"),
+        (None, said("announce", "given", 9), 8, None),
+        (said("announce", "given", 9), said("announce", "given", 9), 8, "given"),
+        (said("announce", "given", 10), said("announce", "withdrawn", 9), 8, "given"),
+        (said("announce", "given", 9), said("announce", "withdrawn", 9), 8, "withdrawn"),
+        (said("announce", "given", 10), said("announce", "withdrawn", 9), 11, "withdrawn"),
+        (said("announce", "given", 10), said("announce", "withdrawn", 9), 10, "withdrawn"),
+        (said("announce", "requested", 10), said("announce", "withdrawn", 9), 8, "withdrawn"),
+        (said("announce", "given", 10, date(2026, 11, 21)), said("announce", "withdrawn", 9), 8, "withdrawn"),
+        (said("announce", "objected", 7), said("announce", "withdrawn", 9), 8, "objected"),
+    ],
+)
+def test_of_two_numbers_of_one_person_a_no_counts_for_both(
+    own: Standing | None, other: Standing, known: int, stands: str | None
+) -> None:
+    """Unless this number said yes later than the no, and later than it was known that both are one."""
+    since = datetime(2026, 11, 22, known, tzinfo=UTC)
+    found = joined([own] if own else [], [other], since, DAY)
+    assert found == ({} if stands is None else {"announce": stands})
+
+
+def test_consent_to_every_part_carries_the_whole() -> None:
+    """The whole, or each part that is used; one part alone carries that part."""
+    keys = keys_of(POLICY, "respond_and_market")
+    assert keys == ("respond_and_market", "respond_and_market.respond", "respond_and_market.improve_for_marketing")
+    assert keys_of(POLICY, "respond_and_market", "respond") == ("respond_and_market", "respond_and_market.respond")
+    assert consents({keys[0]: "given"}, keys)
+    assert consents({keys[1]: "given", keys[2]: "renewed"}, keys)
+    assert not consents({keys[1]: "given", keys[2]: "withdrawn"}, keys)
+    assert not consents({}, ("announce",))
+
+
+def test_where_consent_is_asked_for_and_where_an_interest_is_weighed() -> None:
+    """Announcing rests on consent in the EEA and the UK, not in Japan after a card; analysing on one of four interests."""
+    assert [rests_on_consent(POLICY, LAW, "card", "announce", area, DAY) for area in ("EEA", "GB", "JP")] == [True, True, False]
+    assert not rests_on_consent(POLICY, LAW, "event", "analyse", "EEA", DAY)
+    assert len(interests_of(POLICY, "analyse")) == 4
+    assert (interests_of(POLICY, "announce"), interests_of(POLICY, "nothing")) == ((), ())
+    assert absolute(POLICY, "announce")
+    assert not absolute(POLICY, "analyse")
+
+
+def test_a_named_proof_counts_where_the_folder_has_none() -> None:
+    """A recorded balancing test carries; without any there is no basis, and of no purpose a statute is a ground."""
+    bare = replace(POLICY, evidence=replace(POLICY.evidence, clauses=Frozen({})))
+    assert ask("event", "analyse", "EEA", evidence=bare, recorded=Recorded(assessment="ledger:a")) == "legitimate_interests stated"
+    assert ask("event", "analyse", "EEA", evidence=bare, recorded=Recorded(statute="jp-corporation-tax")) == "no_legal_basis"
+    found = check_statute(POLICY, LAW, "jp-corporation-tax", "analyse", ["eea"], DAY)
+    assert found == Refused("statute_jurisdiction", "basis.purposes.analyse")
+    found = check_statute(POLICY, LAW, "jp-corporation-tax", "analyse", ["jp"], DAY)
+    assert found == Refused("no_legal_basis", "basis.purposes.analyse")
+
+
+def test_a_purpose_without_a_line_has_no_basis_in_the_eea() -> None:
+    """Where the policy names no basis for a purpose, European data are not used for it, and the clause is told."""
+    lines = {name: line for name, line in POLICY.purpose_bases.items() if name != "analyse"}
+    bare = replace(POLICY, purpose_bases=Frozen(lines))
+    found = check_basis(bare, LAW, "event", "analyse", "EEA", DAY, {})
+    assert found == Refused("no_legal_basis", "basis.purposes.analyse")
