@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,15 +12,23 @@ import click
 
 from upheld.cli_check import day, lang_option, policy_option, read, style, today
 from upheld.cli_kit import CouldNotRunError
+from upheld.cli_rooms.common import data_option
 
 if TYPE_CHECKING:
     from upheld.cookies.scan import Scan
+    from upheld.policy.compile import Compiled
     from upheld.policy.findings import Finding
+
+
+_kind_option = click.option(
+    "--format", "kind", type=click.Choice(["full", "concise", "json", "github", "sarif"]), default="full",
+    show_default=True, help="How findings are printed.",
+)  # fmt: skip
 
 
 @click.group()
 def cookies() -> None:
-    """Compare live pages with the list of tags: scan."""
+    """Compare live pages with the list of tags: scan, reports."""
 
 
 @cookies.command()
@@ -29,10 +39,7 @@ def cookies() -> None:
 @click.option("--header", "headers", multiple=True, metavar="NAME=VALUE", help="Sent to the site itself, such as the edge's country.")
 @click.option("--browser-argument", "arguments", multiple=True, help="Handed on to Chromium.")
 @click.option("--as-of", type=day, metavar="YYYY-MM-DD", help="The day to check for; today if left out.")
-@click.option(
-    "--format", "kind", type=click.Choice(["full", "concise", "json", "github", "sarif"]), default="full",
-    show_default=True, help="How findings are printed.",
-)  # fmt: skip
+@_kind_option
 @lang_option
 def scan(
     url: str, root: Path, pages: int, area: str, headers: tuple[str, ...], arguments: tuple[str, ...],
@@ -46,7 +53,6 @@ def scan(
     from upheld.cookies import scan as scanning
     from upheld.policy.compile import compile_folder
     from upheld.policy.law import load_law
-    from upheld.policy.report import Report, closing, render
 
     folder, law = read(root), load_law()
     on = as_of or today(folder)
@@ -60,12 +66,55 @@ def scan(
     draft = compile_folder(folder, law, on).draft
     outcome = compile_folder(folder, law, on, live=scanning.live(seen, draft, law, area, on))
     found = tuple(one for one in outcome.findings if one.code in scanning.CODES)
+    raise click.exceptions.Exit(_told(outcome, found, kind, lang, on, root, partial(_places, seen, found)))
+
+
+def _told(
+    outcome: Compiled, found: tuple[Finding, ...], kind: str, lang: str, on: date, root: Path, more: Callable[[], None]
+) -> int:
+    """Print findings, and for people what `more` prints; gives how the command leaves."""
+    from upheld.policy.report import Report, closing, render
+
     report = Report(outcome.draft, found, (), outcome.texts, on, root.as_posix())
     click.echo(render(kind, report, lang, style()), nl=False)
     if kind == "full":
-        _places(seen, found)
+        more()
         click.echo(closing(report, lang))
-    raise click.exceptions.Exit(1 if found else 0)
+    return 1 if found else 0
+
+
+@cookies.command()
+@data_option
+@policy_option
+@click.option("--times", type=click.IntRange(1), default=1, show_default=True, help="Leave out hosts reported more rarely.")
+@click.option("--as-of", type=day, metavar="YYYY-MM-DD", help="The day to check for; today if left out.")
+@_kind_option
+@lang_option
+def reports(data: Path, root: Path, times: int, as_of: date | None, kind: str, lang: str) -> None:
+    """Compare what visitors' browsers reported as stopped by a page's header with the list of tags.
+
+    Browsers send such reports to `/consent/csp-reports`; the host is kept and nothing else, for 30 days. What a visitor's own
+    additions to the browser call is among them: `--times` leaves out what few reported. Leaves with 0 where all is
+    declared, 1 where something is not, 2 where it could not run.
+    """
+    from upheld.cli_rooms.common import house
+    from upheld.cookies.store import reports as kept
+    from upheld.policy.check.context import Live
+    from upheld.policy.compile import compile_folder
+    from upheld.policy.law import load_law
+
+    folder, law = read(root), load_law()
+    on = as_of or today(folder)
+    with house(data) as opened, opened.store.read() as tx:
+        known = {one.host: one for one in kept(tx) if one.times >= times}
+    outcome = compile_folder(folder, law, on, live=Live(hosts=tuple(known)))
+    found = tuple(one for one in outcome.findings if one.code == "PP908")
+
+    def days() -> None:
+        for one in (known[str(finding.params["host"])] for finding in found):
+            click.echo(f"reported in {one.times} minutes from {one.first.date()} to {one.last.date()} (UTC): {one.host}")
+
+    raise click.exceptions.Exit(_told(outcome, found, kind, lang, on, root, days))
 
 
 def _places(seen: Scan, found: tuple[Finding, ...]) -> None:

@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 
 from tests.conftest import TAGS, sideways
-from tests.cookies.company import COUNTER_HOST, TAG_HOST, careless
+from tests.cookies.company import COUNTER_HOST, STRANGER, TAG_HOST, careless
 from tests.cookies.conftest import with_counter
 from tests.cookies.world import ALLOW, BANNER, CHOOSE, REFUSE, URL, World, chosen, csp_messages, opened, ready
 from tests.support import edit
 from upheld.cookies.files import packed
+from upheld.cookies.store import reports
 
 pytestmark = pytest.mark.browser
 
@@ -96,8 +97,13 @@ def test_a_grant_lets_tags_run_from_the_next_page_and_a_withdrawal_stops_them(wo
 def test_the_header_stops_what_a_careless_page_carries(world: World) -> None:
     """Scripts, pixels and frames of hosts that were not allowed reach nobody, even when the page asks for them."""
     world.write(careless)
-    page = ready(world.visit("DE"))
+    page = world.visit("DE")
+    with page.expect_response("**/consent/csp-reports") as told:
+        ready(page)
+    assert told.value.status == 204
     assert world.strangers.seen == []
+    with world.site.house.store.read() as tx:
+        assert [one.host for one in reports(tx)] == [STRANGER]  # the declared host waits for consent, which is no news
     chosen(page, ALLOW)
     world.strangers.seen.clear()
     ready(page)

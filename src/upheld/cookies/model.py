@@ -116,6 +116,16 @@ class Event:
 
 
 @dataclass(frozen=True, slots=True)
+class Reported:
+    """A host that browsers said a page's header stopped, and in how many minutes at least one said so. Times are UTC."""
+
+    host: str
+    first: datetime
+    last: datetime
+    times: int
+
+
+@dataclass(frozen=True, slots=True)
 class Chosen:
     """What stands after a choice: the receipt's number, the visitor for the cookie, and what stopped or started."""
 

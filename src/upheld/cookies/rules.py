@@ -5,9 +5,11 @@ from __future__ import annotations
 import fnmatch
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 from typing import Any
+from urllib.parse import urlsplit
 
 from upheld.cookies.model import (
     AT_ONCE,
@@ -26,6 +28,7 @@ from upheld.cookies.model import (
     Offered,
     Visitor,
 )
+from upheld.policy.check.cookies import declares
 from upheld.policy.decide import basis_in
 from upheld.policy.law import EEA, UNKNOWN, Law, regimes
 from upheld.policy.model import CompiledPolicy, Frozen, Situation, Tag
@@ -242,6 +245,9 @@ def sources(tags: Iterable[Tag], running: Iterable[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(host for tag in tags if tag.id in alive for host in tag.hosts))
 
 
+REPORTS = "/consent/csp-reports"
+"""Where browsers say what a page's header stopped. The older directive, for every browser knows it and no delay is in it."""
+
 _WITH_HOSTS = ("script-src", "img-src", "frame-src", "connect-src")
 BASE: Mapping[str, str] = Frozen(
     {
@@ -256,6 +262,7 @@ BASE: Mapping[str, str] = Frozen(
         "base-uri": "'none'",
         "object-src": "'none'",
         "frame-ancestors": "'self'",
+        "report-uri": REPORTS,
     }
 )
 """What a page of the company's own may do before any tag; a site widens it with its own sources."""
@@ -269,6 +276,41 @@ def content_policy(hosts: Iterable[str], base: Mapping[str, str] = BASE) -> str:
         f"{name} {own} {allowed}".rstrip() if name in _WITH_HOSTS and allowed else f"{name} {own}"
         for name, own in parts.items()
     )
+
+
+_HOST = re.compile(r"(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?\.)+[a-z0-9-]{2,63}")
+_MOST_HOSTS = 20
+
+
+def reported(told: Any, own: str) -> tuple[str, ...]:
+    """Give the hosts that a browser's report names, each once; of an address nothing but the host is looked at.
+
+    Both shapes are read: one report under `csp-report`, or a list of them with a `body`. What has no host (inline code,
+    `data:`), our own host and whatever is no name of a host stays out.
+    """
+    many = told if isinstance(told, list) else [told]
+    bodies = [one.get("csp-report", one.get("body")) for one in many[:_MOST_HOSTS] if isinstance(one, dict)]
+    found = [str(body.get("blocked-uri") or body.get("blockedURL") or "") for body in bodies if isinstance(body, dict)]
+    hosts = dict.fromkeys(_host(address) for address in found)
+    return tuple(host for host in hosts if host != own and _HOST.fullmatch(host) and len(host) <= 253)
+
+
+def _host(address: str) -> str:
+    try:
+        parts = urlsplit(address)
+    except ValueError:
+        return ""
+    return (parts.hostname or "") if parts.scheme in {"https", "http", "wss", "ws"} else ""
+
+
+def undeclared(policy: CompiledPolicy, hosts: Iterable[str]) -> tuple[str, ...]:
+    """Give those hosts that no tag of the policy declares.
+
+    Clause: cookies.tags (Telecommunications Business Act 27-12)
+    """
+    tags = policy.cookies.tags.values() if policy.cookies else ()
+    known = [name for tag in tags for name in tag.hosts]
+    return tuple(host for host in hosts if not any(declares(name, host) for name in known))
 
 
 def matching(tags: Iterable[Tag], names: Iterable[str]) -> tuple[str, ...]:

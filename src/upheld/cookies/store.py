@@ -1,12 +1,13 @@
-"""Tables of the room: what browsers said, receipts by the hash of their number, and signals of nobody in particular."""
+"""Tables of the room: what browsers said, receipts by the hash of their number, signals of nobody, reported hosts."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
+from datetime import datetime
 
 import sqlalchemy as sa
 
-from upheld.cookies.model import Event
+from upheld.cookies.model import Event, Reported
 from upheld.db import UtcMs, data_metadata
 from upheld.records.store import subject as subject_table
 
@@ -40,6 +41,17 @@ signal_table = sa.Table(
     sa.Column("hour", sa.Integer, primary_key=True, autoincrement=False),
     sa.Column("purpose", sa.String(64), primary_key=True),
     comment="hours in which a browser without an id sent GPC; nobody can be told apart",
+)
+
+
+report_table = sa.Table(
+    "cookie_report",
+    data_metadata,
+    sa.Column("host", sa.String(253), primary_key=True),
+    sa.Column("first", UtcMs, nullable=False),
+    sa.Column("last", UtcMs, nullable=False),
+    sa.Column("times", sa.Integer, nullable=False),
+    comment="hosts that no tag declares and that browsers said a page's header stopped; neither who nor where",
 )
 
 
@@ -85,6 +97,29 @@ def note_hour(tx: sa.Connection, hour: int, purposes: Iterable[str]) -> None:
     """Keep that a signal was noted in this hour, and forget earlier hours."""
     tx.execute(sa.delete(signal_table).where(signal_table.c.hour < hour))
     tx.execute(sa.insert(signal_table), [{"hour": hour, "purpose": name} for name in purposes])
+
+
+def reports(tx: sa.Connection) -> list[Reported]:
+    """List the hosts that browsers reported, by name."""
+    rows = tx.execute(sa.select(report_table).order_by(report_table.c.host))
+    return [Reported(row.host, row.first, row.last, row.times) for row in rows]
+
+
+def put_report(tx: sa.Connection, host: str, now: datetime) -> Reported:
+    """Write the first report of a host."""
+    tx.execute(sa.insert(report_table).values(host=host, first=now, last=now, times=1))
+    return Reported(host, now, now, 1)
+
+
+def count_report(tx: sa.Connection, host: str, now: datetime) -> None:
+    """Count one more report of a host."""
+    held = report_table.c
+    tx.execute(sa.update(report_table).where(held.host == host).values(last=now, times=held.times + 1))
+
+
+def forget_reports(tx: sa.Connection, before: datetime) -> None:
+    """Delete the hosts that nobody reported since a time."""
+    tx.execute(sa.delete(report_table).where(report_table.c.last < before))
 
 
 def forget(tx: sa.Connection, subjects: Collection[bytes]) -> int:

@@ -11,6 +11,7 @@ from litestar import Response, get, post, route
 from litestar.params import FromPath, JSONBody
 
 from upheld.cookies import pages as own_pages
+from upheld.cookies import reports
 from upheld.cookies.actions import Said, note_signal
 from upheld.cookies.desk import Desk, read_browser
 from upheld.cookies.files import FILES, send, send_file
@@ -54,6 +55,7 @@ def routes(house: House, pages: Pages, take: Take | None = None) -> list[Any]:
         *_banner(desk),
         *_site(desk),
         *own_pages.routes(desk, pages),
+        *reports.routes(desk),
         *(_views(desk, take) if take else []),
     ]
 

@@ -71,6 +71,14 @@ def upgrade() -> None:
     comment='hash of a receipt number to the ledger entry it is about'
     )
     op.create_index(op.f('ix_cookie_receipt_subject'), 'cookie_receipt', ['subject'], unique=False)
+    op.create_table('cookie_report',
+    sa.Column('host', sa.String(length=253), nullable=False),
+    sa.Column('first', sa.BigInteger(), nullable=False),
+    sa.Column('last', sa.BigInteger(), nullable=False),
+    sa.Column('times', sa.Integer(), nullable=False),
+    sa.PrimaryKeyConstraint('host'),
+    comment="hosts that no tag declares and that browsers said a page's header stopped; neither who nor where"
+    )
     op.create_table('cookie_signal',
     sa.Column('hour', sa.Integer(), autoincrement=False, nullable=False),
     sa.Column('purpose', sa.String(length=64), nullable=False),
