@@ -298,7 +298,7 @@ def measure(*, quick: bool) -> Goal:
     parts: list[Part] = []
     with engines() as both:
         for engine in both:
-            parts += [_acts(engine, together, 1_000 if quick else 4_000, 5) for together in (False, True)]
+            parts += [_acts(engine, False, 300 if quick else 2_000, 5), _acts(engine, True, 2_000 if quick else 4_000, 5)]
             parts += [_bare(engine, 1, 300 if quick else 2_000, 5), _bare(engine, 100, 5_000 if quick else 20_000, 5)]
         parts += _tree(20_000 if quick else 200_000, 5)
         for engine in both:

@@ -215,9 +215,11 @@ def _space(engine: Engine, bench: Bench) -> Part:
     sizes, raw, count = bench.ours.sizes(), bench.floor.size(), len(bench.ours.records)
     checks = (
         Check("records ×", sizes["records"] / raw, 1.15), Check("× personal bytes", sizes["records"] / count / PERSONAL, 3.5),
-        Check("ledger B an event", sizes["ledger"] / count, 200),
+        Check("leaf and hash B an event", sizes["ledger"] / count, 200),
     )  # fmt: skip
-    note = f"keys store {sizes['keys'] / len(bench.ours.users):,.0f} B a person; bare table {raw / count:,.0f} B a record"
+    told = {"a sealed body with its links": sizes["bodies"] / count, "the emptied queue": sizes["queue"] / count}
+    beside = "; ".join(f"{name} {size:,.0f} B an event" for name, size in told.items())
+    note = f"{beside}; keys store {sizes['keys'] / len(bench.ours.users):,.0f} B a person; bare table {raw / count:,.0f} B a record"
     return Part("data, metadata and seven indices", engine.name, checks, note=note, kept={"bytes": {**sizes, "raw": raw}})
 
 

@@ -200,16 +200,15 @@ class OurStores:
             parts.held.ledger.integrate()
 
     def sizes(self) -> dict[str, int]:
-        """Give the bytes of records with their indices, of the ledger, and of the keys store."""
-        told = ("ledger_pending", "ledger_bundle", "ledger_body", "ledger_tile")
-        keys = ("key_dek", "key_tag", "key_bucket")
-        if self.engine.name == "SQLite":
-            data, other = self._folder / "data" / "data.db", self._folder / "keys" / "keys.db"
-            return {"records": sqlite_bytes(data, ("gdpr_record",)), "ledger": sqlite_bytes(data, told), "keys": sqlite_bytes(other, keys)}
-        return {
-            "records": postgres_bytes(self._where, ("gdpr_record",)), "ledger": postgres_bytes(self._where, told),
-            "keys": postgres_bytes(self._keys, keys),
+        """Give the bytes of records, of leaves with their hashes, of sealed bodies, of the queue, and of the keys store; with indices."""
+        named = {
+            "records": ("gdpr_record",), "ledger": ("ledger_bundle", "ledger_tile"), "bodies": ("ledger_body",),
+            "queue": ("ledger_pending",), "keys": ("key_dek", "key_tag", "key_bucket"),
         }  # fmt: skip
+        if self.engine.name == "SQLite":
+            places = {"keys": self._folder / "keys" / "keys.db"}
+            return {name: sqlite_bytes(places.get(name, self._folder / "data" / "data.db"), told) for name, told in named.items()}
+        return {name: postgres_bytes(self._keys if name == "keys" else self._where, told) for name, told in named.items()}
 
 
 def sqlite_bytes(path: Path, tables: Sequence[str]) -> int:
