@@ -308,37 +308,28 @@ class Erasing(VaultBase):
         return Gone(len(wanted), begun)
 
     def orphan_sweep(self, hours: int = HOURS_OF_ORPHANS) -> int:
-        """Destroy keys that no data belongs to and that were not met for `hours`; gives how many subjects lost one.
+        """Destroy the keys of numbers that never got data and were not met for `hours`; gives how many.
 
-        They are left by a crash between keys and data, or by a class whose records are all gone. Nobody waits for
-        longer than a page of them takes.
+        They are left by a crash between keys and data. A key of somebody who has data stays, even if nothing lies
+        under it: it opens nothing, and another process may be about to seal with it. Nobody waits for longer than a
+        page of them takes.
         """
         dek, last = store.key_dek, self._ring.hour() - hours
         with self._ring.store.read() as keys:
-            query = sa.select(dek.c.subject, dek.c.shred_class).where(dek.c.hour <= last)
-            old = keys.execute(query.order_by(dek.c.subject)).all()
-        classes: dict[bytes, set[str]] = {}
-        for subject, shred_class in old:
-            classes.setdefault(subject, set()).add(shred_class)
-        pages = iter(classes.items())
+            query = sa.select(dek.c.subject).where(dek.c.hour <= last).distinct()
+            old = iter(keys.execute(query.order_by(dek.c.subject)).scalars().all())
         swept = 0
-        while page := dict(islice(pages, PAGE_OF_ORPHANS)):
+        while page := list(islice(old, PAGE_OF_ORPHANS)):
             swept += self._orphans(page, last)
         self._ring.tidy()
         return swept
 
     @retried
-    def _orphans(self, page: Mapping[bytes, set[str]], last: int) -> int:
-        swept = 0
+    def _orphans(self, page: Sequence[bytes], last: int) -> int:
         with self.data.write() as tx:
-            for subject, names in page.items():
-                if self.subject(tx, subject) is None:
-                    swept += self._ring.destroy(subject, None, unmet_since=last)
-                elif names - self._classes(tx, [subject])[subject] - {CLASS_IDENTITY}:
-                    self.hold(tx, [subject])  # whoever takes a record in now waits, and makes a new key
-                    unused = names - self._classes(tx, [subject])[subject] - {CLASS_IDENTITY}
-                    swept += bool(unused) and self._ring.destroy(subject, unused)
-        return swept
+            known = {row[0] for row in rows_among(tx, "SELECT id FROM subject WHERE id", page)}
+            unknown = [Shred(one, None) for one in page if one not in known]
+            return self._ring.destroy_all(unknown, unmet_since=last, tidy=False)
 
     def _classes(self, tx: sa.Connection, subjects: Sequence[bytes]) -> dict[bytes, set[str]]:
         """List the shred classes that records or ledger bodies of subjects are sealed under, identity apart."""
