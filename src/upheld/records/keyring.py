@@ -353,7 +353,8 @@ class KeyRing(KeyBuckets):
         One transaction: keys and index rows go, suppression tags come, the keys of their buckets are replaced and
         what else is in these is wrapped anew, each bucket once; the epoch rises. Doing it twice does no harm. With
         `unmet_since` (hours since 1970) subjects of whom a key was met later than that are left out. Gives how many
-        were not. Without `tidy` the caller empties the log after the last of many.
+        were not. Without `tidy` the caller empties the log after the last of many; a server is vacuumed when the root
+        changes, which is when its own log, too, opens nothing any more.
         """
         with self.store.write() as tx:
             if unmet_since is not None:
@@ -367,7 +368,7 @@ class KeyRing(KeyBuckets):
             self._deks.clear()
             self._buckets.clear()
             self._seen, self._looked = -1, 0.0
-        if tidy:
+        if tidy and self.store.path is not None:  # a server's own log keeps the bytes until the root changes anyway
             self.tidy()
         return len(told)
 
