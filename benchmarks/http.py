@@ -29,13 +29,17 @@ CONNECTIONS = 32
 
 @dataclass(frozen=True)
 class Load:
-    """What one run did: requests answered, wall seconds, CPU seconds of the server, the 50th and 99th percentile in ms."""
+    """What one run did: requests answered, wall seconds, CPU seconds of the server, the 50th and 99th percentile in ms.
+
+    `each` is what each request took, in seconds, in the order of the requests.
+    """
 
     count: int
     wall: float
     cpu: float
     p50: float
     p99: float
+    each: Sequence[float] = ()
 
     @property
     def per_cpu(self) -> float:
@@ -64,15 +68,27 @@ def cpu_of(pid: int) -> float:
     return (int(parts[11]) + int(parts[12])) / TICK
 
 
-def load(pid: int, port: int, requests: Sequence[bytes], status: int, connections: int = CONNECTIONS) -> tuple[Load, list[bytes]]:
-    """Send the requests over kept connections, dealt to them in turn; a wrong status voids the timing."""
+def load(
+    pid: int, port: int, requests: Sequence[bytes], status: int, connections: int = CONNECTIONS, pace: float = 0
+) -> tuple[Load, list[bytes]]:
+    """Send the requests over kept connections, dealt to them in turn; a wrong status voids the timing.
+
+    With `pace` so many are due a second, at fixed times, and each is timed from when it was due.
+    """
     taken: list[float] = [0.0] * len(requests)
     answers: list[bytes] = [b""] * len(requests)
+
+    async def due(at: int) -> float:
+        if not pace:
+            return time.perf_counter()
+        intended = wall + at / pace
+        await asyncio.sleep(max(0.0, intended - time.perf_counter()))
+        return intended
 
     async def client(first: int) -> None:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         for at in range(first, len(requests), connections):
-            begun = time.perf_counter()
+            begun = await due(at)
             writer.write(requests[at])
             head = await reader.readuntil(b"\r\n\r\n")
             length = int(head.lower().partition(b"content-length:")[2].partition(b"\r\n")[0])
@@ -88,8 +104,9 @@ def load(pid: int, port: int, requests: Sequence[bytes], status: int, connection
     cpu, wall = cpu_of(pid), time.perf_counter()
     asyncio.run(all_of_them())
     wall, cpu = time.perf_counter() - wall, cpu_of(pid) - cpu
-    taken.sort()
-    return Load(len(requests), wall, cpu, taken[len(taken) // 2] * 1e3, taken[len(taken) * 99 // 100] * 1e3), answers
+    ranked = sorted(taken)
+    half, most = ranked[len(ranked) // 2], ranked[len(ranked) * 99 // 100]
+    return Load(len(requests), wall, cpu, half * 1e3, most * 1e3, taken), answers
 
 
 FLOOR = """
@@ -129,19 +146,19 @@ _SAID = {"purpose": "announce", "action": "give", "subject": "0123456789"}
 def floor_served() -> Iterator[tuple[int, int]]:
     """Serve F2, warm."""
     with served([sys.executable, "-c", FLOOR]) as (pid, port):
-        load(pid, port, [request("POST", "/", _SAID)] * 500, 201)
+        load(pid, port, nothing(500), 201)
         yield pid, port
 
 
 def floor(count: int, connections: int = CONNECTIONS) -> Load:
     """Measure F2."""
     with floor_served() as (pid, port):
-        return load(pid, port, [request("POST", "/", _SAID)] * count, 201, connections)[0]
+        return load(pid, port, nothing(count), 201, connections)[0]
 
 
 def floor_rate(pid: int, port: int, count: int) -> float:
     """Give the requests a second of F2 that is up; ten times as many as asked, as they take so little."""
-    return load(pid, port, [request("POST", "/", _SAID)] * (10 * count), 201)[0].per_wall
+    return load(pid, port, nothing(10 * count), 201)[0].per_wall
 
 
 def receipts(pid: int, port: int, count: int) -> list[str]:
@@ -186,16 +203,27 @@ def refusals(people: Sequence[str], round_: int = 0) -> list[bytes]:
     ]
 
 
-def ours(folder: Path, count: int, connections: int = CONNECTIONS, audit: str = "grouped") -> dict[str, Load]:
-    """Measure creates, reads and consents of known persons against a data folder."""
+def nothing(count: int) -> list[bytes]:
+    """Spell out requests to F2."""
+    return [request("POST", "/", _SAID)] * count
+
+
+def bearer_of(folder: Path, *scopes: str) -> dict[str, str]:
+    """Make an API key and give the header that carries it."""
     from upheld.app import open_house
     from upheld.security import keys
 
-    with house_served(folder, audit) as (pid, port):
-        house = open_house(folder)
-        _, text = keys.make(house, label="bench", by="staff:0", scopes=("read:analyse", "consents:announce"))
+    house = open_house(folder)
+    try:
+        return {"Authorization": f"Bearer {keys.make(house, label='bench', by='staff:0', scopes=scopes)[1]}"}
+    finally:
         house.close()
-        bearer = {"Authorization": f"Bearer {text}"}
+
+
+def ours(folder: Path, count: int, connections: int = CONNECTIONS, audit: str = "grouped") -> dict[str, Load]:
+    """Measure creates, reads and consents of known persons against a data folder."""
+    with house_served(folder, audit) as (pid, port):
+        bearer = bearer_of(folder, "read:analyse", "consents:announce")
         known_people(pid, port, 500)
         tokens = receipts(pid, port, count)
         done: dict[str, Load] = {}

@@ -37,6 +37,15 @@ def _connected(engine: Engine, where: Path | str) -> tuple[Callable[[Any], Any],
 
 def rows_per_second(engine: Engine, connections: int, count: int) -> float:
     """Measure F3: a consent row of about 170 bytes in each commit, from several connections at once."""
+    return count / _inserted(engine, connections, count)[1]
+
+
+def insert_seconds(engine: Engine, count: int, pace: float, connections: int = http.CONNECTIONS) -> list[float]:
+    """Give what each row of F3 took from when it was due, with so many due a second."""
+    return _inserted(engine, connections, count, pace)[0]
+
+
+def _inserted(engine: Engine, connections: int, count: int, pace: float = 0) -> tuple[list[float], float]:
     where: Path | str = engine.folder() / "f3.db" if engine.name == "SQLite" else engine.database()
     run, close = _connected(engine, where)
     _prepare(where, run)
@@ -45,19 +54,22 @@ def rows_per_second(engine: Engine, connections: int, count: int) -> float:
         for n in range(count)
     ]
     opened = [_connected(engine, where) for _ in range(connections)]
-    barrier = threading.Barrier(connections + 1)
+    barrier, each, begun = threading.Barrier(connections + 1), [0.0] * count, 0.0
 
     def work(number: int) -> None:
         insert = opened[number][0]
         barrier.wait()
-        for row in rows[number::connections]:
-            insert(row)
+        for at in range(number, count, connections):
+            due = begun + at / pace if pace else time.perf_counter()
+            time.sleep(max(0.0, due - time.perf_counter()))
+            insert(rows[at])
+            each[at] = time.perf_counter() - due
 
     threads = [threading.Thread(target=work, args=(number,)) for number in range(connections)]
     for thread in threads:
         thread.start()
-    barrier.wait()
     begun = time.perf_counter()
+    barrier.wait()
     for thread in threads:
         thread.join()
     taken = time.perf_counter() - begun
@@ -65,7 +77,9 @@ def rows_per_second(engine: Engine, connections: int, count: int) -> float:
         end()
     if isinstance(where, str):
         engine.drop(where)
-    return count / taken
+    else:
+        where.unlink()
+    return each, taken
 
 
 def _prepare(where: Path | str, run: Callable[[Any], Any]) -> None:
