@@ -252,7 +252,7 @@ class Placer:
         except LedgerError as error:
             log.error("the ledger gave out no positions: %s", error.diagnostic.code)  # noqa: TRY400 - no traceback: see web.answers
         except Exception as error:  # a thread that dies would leave entries without a place
-            log.error("placing failed: %s", type(error).__name__)  # noqa: TRY400 - as above
+            log.error("placing failed: %s", type(error).__name__)  # noqa: TRY400 - no traceback: see web.answers
 
 
 class Rotator:
@@ -294,7 +294,7 @@ class Rotator:
             log.error("the root was not changed: %s", error.diagnostic.code)  # noqa: TRY400 - no traceback: see web.answers
             return False
         except Exception as error:  # a thread that dies would leave erased people in older backups
-            log.error("changing the root failed: %s", type(error).__name__)  # noqa: TRY400 - as above
+            log.error("changing the root failed: %s", type(error).__name__)  # noqa: TRY400 - no traceback: see web.answers
             return False
         self._house.stirred.set()
         return True

@@ -53,6 +53,6 @@ class Poster:
             log.error("mail was not sent: %s", error.diagnostic.code)  # noqa: TRY400 - no traceback: see web.answers
             return False
         except Exception as error:  # a thread that dies would send nothing any more
-            log.error("sending mail failed: %s", type(error).__name__)  # noqa: TRY400 - as above
+            log.error("sending mail failed: %s", type(error).__name__)  # noqa: TRY400 - no traceback: see web.answers
             return False
         return True

@@ -86,5 +86,5 @@ class Steward:
         except UpheldError as error:
             log.error("the schedule was not looked at: %s", error.diagnostic.code)  # noqa: TRY400 - no traceback: see web.answers
         except Exception as error:  # a thread that dies would leave everything undone
-            log.error("looking at the schedule failed: %s", type(error).__name__)  # noqa: TRY400 - as above
+            log.error("looking at the schedule failed: %s", type(error).__name__)  # noqa: TRY400 - no traceback: see web.answers
         return []

@@ -20,7 +20,7 @@ from upheld.db.postgres import placeholders
 from upheld.db.types import UtcMs, from_ms
 
 Write: TypeAlias = Callable[[sa.Connection, list[Any]], None]
-_POSTGRES: sa.engine.Dialect = postgresql.dialect()  # type: ignore[no-untyped-call]
+_POSTGRES: sa.engine.Dialect = postgresql.dialect()  # type: ignore[no-untyped-call]  # the library left it without types
 _NAME = "upheld.notebook"
 _STEPS = (1, 4, 16, 64, 256)
 """Lengths of lists that SQLite compiles a statement for; longer ones are asked in pieces."""
