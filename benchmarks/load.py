@@ -4,7 +4,8 @@
     python -m benchmarks.load --from loaded.json
 
 The first line loads each size into stores of its own and leaves the server running; with two sizes it goes on to what the
-growth from the first to the last costs a question, over what it costs plain SQL. The second asks again.
+growth from the first to the last costs a question, over what it costs plain SQL. The second asks again. Each size gets
+the number of key buckets that the guide on backups names for it, or the one that `--buckets` says.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from benchmarks import bulk
 from benchmarks.engines import Engine, cluster, keep_house
 from benchmarks.harness import clocked
 from upheld.app import open_house
+from upheld.records.bucket import fitting
 
 T = TypeVar("T")
 ASKED, ERASED, ROUNDS = 200, 40, 5
@@ -49,12 +51,13 @@ def told(rows: Iterable[T], total: int) -> Iterator[T]:
         yield row
 
 
-def load(subjects: int, records: int) -> Stores:
+def load(subjects: int, records: int, buckets: int) -> Stores:
     """Load one size into fresh stores and into a plain table, and print what both took."""
     engine, count = Engine("PostgreSQL"), subjects * records
     (server,) = engine.servers
     folder = engine.data_folder()
-    print(f"{subjects:,} people with {records} records each", flush=True)
+    (folder / "keeping.toml").write_text(f"[keys]\nbuckets = {buckets}\n", "utf-8")
+    print(f"{subjects:,} people with {records} records each, {buckets:,} buckets of keys", flush=True)
     house, taken = bulk.loaded(engine, told(bulk.people_of(subjects, records), count), folder)
     house.close()
     raw = bulk.Raw(engine)
@@ -109,6 +112,7 @@ def main() -> None:
     asked = argparse.ArgumentParser(prog="python -m benchmarks.load", description="Many people through the bulk gate into PostgreSQL.")
     asked.add_argument("--subjects", type=int, nargs="+", default=[10_000])
     asked.add_argument("--records", type=int, default=10, help="of each person")
+    asked.add_argument("--buckets", type=int, help="of keys, a power of two; as many as fit the people unless it is said")
     asked.add_argument("--keep", type=Path, help="leave the stores and the server, and write here where they are")
     asked.add_argument("--from", dest="loaded", type=Path, help="ask what an earlier run kept, and load nothing")
     asked.add_argument("--seed", type=int, default=7, help="which people are asked about; each seed erases others")
@@ -121,7 +125,7 @@ def main() -> None:
         if words.keep:
             atexit.unregister(cluster().stop)
         for subjects in words.subjects:
-            stores.append(load(subjects, words.records))
+            stores.append(load(subjects, words.records, words.buckets or fitting(subjects)))
             if words.keep:
                 words.keep.write_text(json.dumps([asdict(one) for one in stores], indent=1) + "\n")
     if len(stores) > 1:

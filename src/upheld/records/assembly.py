@@ -146,7 +146,7 @@ def open_holdings(
     places = places_of(folder)
     data, keys = places.open("data"), places.open("keys")
     keeping = keeping_of(folder)
-    ring = KeyRing(keys, root or root_of(keeping, folder, clock, ids), clock, ids)
+    ring = KeyRing(keys, root or root_of(keeping, folder, clock, ids), clock, ids, buckets=keeping.buckets)
     journal = Journal([folder / "journal" / name / "erasure.jsonl" for name in ("a", "b")])
     if not restoring:
         _journal_reaches(data, journal)

@@ -11,6 +11,14 @@ from collections.abc import Iterable, Sequence
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from upheld.records.model import RecordsError
+
+DEFAULT, MOST = 4096, 65_536
+"""Buckets of a store that was told no number, and the most a store can have."""
+
+EACH = 25
+"""People for whom a bucket is meant: so many keys are wrapped anew when one of them is erased."""
+
 KEY = 32
 """Bytes of each of the two keys; they are wrapped as one."""
 
@@ -46,6 +54,31 @@ class Bucket:
     def span(self) -> tuple[bytes, bytes]:
         """Give the first and the last place that a tag of this bucket can have."""
         return self.number + bytes(_TAG), self.number + b"\xff" * _TAG
+
+
+class BucketsError(RecordsError):
+    """The number of key buckets is not a power of two up to 65,536."""
+
+    code = "key_buckets"
+    next_step = (
+        "Write the number that `upheld keys status` shows as buckets under [keys] in `keeping.toml`, or take the line out;"
+        " a number is chosen before the stores are begun, see `docs/howto/back-up.md`."
+    )
+
+
+def counted(number: int) -> int:
+    """Give a number of buckets back; raises BucketsError when a store cannot have so many."""
+    if not 1 <= number <= MOST or number & (number - 1):
+        raise BucketsError
+    return number
+
+
+def fitting(people: int) -> int:
+    """Give the number of buckets with which an erasure costs the same whether people are few or as many as these."""
+    number = DEFAULT
+    while number < MOST and number * EACH < people:
+        number *= 2
+    return number
 
 
 def number_of(place: bytes) -> int:

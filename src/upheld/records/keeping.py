@@ -1,4 +1,4 @@
-"""How a data folder keeps its root and the sealed copies of its keys: `keeping.toml`, or the defaults below it."""
+"""How a data folder keeps its keys, their root and their sealed copies: `keeping.toml`, or the defaults below it."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import NoneType
 from typing import Any
 
 from upheld.db import Clock, Ids
+from upheld.records.bucket import counted
 from upheld.records.model import RecordsError
 from upheld.records.root import FileRoot, RootProvider
 
@@ -21,22 +23,27 @@ class KeepingError(RecordsError):
     """The file keeping.toml of the data folder cannot be followed."""
 
     code = "keeping_unreadable"
-    next_step = "Write [root] provider = \"file\" or \"kms\", and [copies] folders = two or more folders; see `docs/howto/back-up.md`."
+    next_step = (
+        "Write [root] provider = \"file\" or \"kms\", [copies] folders = two or more folders, [keys] buckets = a number;"
+        " see `docs/howto/back-up.md`."
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class Keeping:
-    """Where the root is kept and where sealed copies of the keys go."""
+    """Where the root is kept, where sealed copies of the keys go, and how many buckets the keys are to lie in, if it is said."""
 
     copies: tuple[Path, ...]
     provider: str = "file"
     settings: Mapping[str, str] = field(default_factory=dict)
+    buckets: int | None = None
 
 
 def keeping_of(folder: Path) -> Keeping:
     """Read `keeping.toml`; without it the root is a file below `root/` and copies go to two folders below `copies/`.
 
-    Raises KeepingError, also for fewer than two folders or a secret that is not named by `env:`.
+    Raises KeepingError, also for fewer than two folders or a secret that is not named by `env:`, and BucketsError for a
+    number of buckets that no keys store can have.
     """
     told: dict[str, Any] = {}
     if (folder / FILE).exists():
@@ -47,12 +54,14 @@ def keeping_of(folder: Path) -> Keeping:
     root = dict(told.get("root", {}))
     provider = root.pop("provider", "file")
     folders = told.get("copies", {}).get("folders", ["copies/a", "copies/b"])
+    keys = told.get("keys", {})
+    buckets = keys.get("buckets")
     if provider not in {"file", "kms"} or not _words(root) or not isinstance(folders, list):
         raise KeepingError
     copies = tuple(folder / str(one) for one in folders)
-    if len(set(copies)) < 2 or set(told) - {"root", "copies"}:
+    if len(set(copies)) < 2 or set(told) - {"root", "copies", "keys"} or set(keys) - {"buckets"} or type(buckets) not in {int, NoneType}:
         raise KeepingError
-    return Keeping(copies, provider, root)
+    return Keeping(copies, provider, root, None if buckets is None else counted(buckets))
 
 
 def _words(settings: Mapping[str, Any]) -> bool:

@@ -21,6 +21,10 @@ _CARRIERS = (
 _TAGS = "SELECT s.epoch, s.root, t.place FROM key_state s, key_tag t WHERE t.subject = ?"
 
 
+_HELD = 8192
+"""How many opened buckets are kept at hand, some 3 KB each."""
+
+
 class KeyBuckets(KeyKeeping):
     """The part of the keyring that opens buckets; what it holds was read at one epoch, and is forgotten with it."""
 
@@ -44,8 +48,15 @@ class KeyBuckets(KeyKeeping):
         bucket = self._buckets.get(number)
         if bucket is None:
             raw = self._root.unwrap(root, wrapped, bucket_aad(number, root))
-            bucket = self._buckets[number] = Bucket(number, raw)
+            bucket = Bucket(number, raw)
+            self._hold(number, bucket)
         return bucket
+
+    def _hold(self, number: int, bucket: Bucket) -> None:
+        """Keep an opened bucket at hand, in place of the one opened first when there are too many."""
+        self._buckets[number] = bucket
+        if len(self._buckets) > _HELD:
+            del self._buckets[next(iter(self._buckets))]
 
     def _bucket(self, number: int) -> Bucket:
         bucket = self._buckets.get(number)
@@ -59,12 +70,13 @@ class KeyBuckets(KeyKeeping):
         with self._lock:
             known = dict(self._buckets) if state.epoch == self._epoch else {}
         found = {number: known[number] for number in numbers if number in known}
-        rest = sorted(number for number in numbers if number not in found)
+        rest = sorted(set(numbers) - found.keys())
         for number, wrapped in rows_among(tx, "SELECT number, wrapped FROM key_bucket WHERE number", rest):
             found[number] = Bucket(number, self._root.unwrap(state.root, wrapped, bucket_aad(number, state.root)))
         with self._lock:
             if state.epoch == self._epoch:
-                self._buckets.update(found)
+                for number in rest:
+                    self._hold(number, found[number])
         return found
 
     def places(self, tx: sa.Connection, tags: Iterable[bytes]) -> dict[bytes, bytes]:

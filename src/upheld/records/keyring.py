@@ -79,11 +79,13 @@ class KeyRing(KeyBuckets):
         ids: Ids,
         *,
         tenant: str = "default",
-        buckets: int = 4096,
+        buckets: int | None = None,
     ) -> None:
-        """Open the keys store, making root, bucket and meta keys when it is new; raises RootError when it does not fit."""
-        if buckets & (buckets - 1) or not 1 <= buckets <= 65536:
-            raise ValueError("the number of buckets is a power of two up to 65,536")
+        """Open the keys store, making root, bucket and meta keys when it is new.
+
+        `buckets` is for a new store, a power of two; an older one must have as many. Raises RootError when the root
+        does not fit, BucketsError when their number does not.
+        """
         self.store = keys
         self._root = root
         self._clock = clock
@@ -260,15 +262,17 @@ class KeyRing(KeyBuckets):
         found: dict[bytes, DataKey] = {}
         for at in range(0, len(subjects), _TOGETHER):
             part = subjects[at : at + _TOGETHER]
-            numbers = {bucket_of(one, self._bucket_count) for one in part} - set(self._buckets)
+            wanted = {bucket_of(one, self._bucket_count) for one in part}
+            held = {number: self._buckets[number] for number in wanted if number in self._buckets}
+            numbers = wanted - held.keys()
             rows = self._reader.rows(_KEYS.format(_marks(part)), (shred_class, *part))
             buckets = self._reader.rows(BUCKETS.format(_marks(numbers)), tuple(numbers)) if numbers else []
             if {row[0] for row in (*rows, *buckets)} - {self._epoch}:
                 continue
             for _, root, number, wrapped in buckets:
-                self._opened(number, root, wrapped)
+                held[number] = self._opened(number, root, wrapped)
             for _, subject, wrapped in rows:
-                bucket = self._buckets[bucket_of(subject, self._bucket_count)]
+                bucket = held[bucket_of(subject, self._bucket_count)]
                 found[subject] = DataKey(unwrap(bucket.keys, wrapped, dek_aad(self.tenant, subject, shred_class)))
         return found
 

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from upheld.db import Change, Clock, Ids, Insert, StoreConflictError, crash_point, lp, rows, rows_among, to_ms
 from upheld.records import store
-from upheld.records.bucket import KEY, Bucket, number_of
+from upheld.records.bucket import DEFAULT, KEY, Bucket, BucketsError, counted, number_of
 from upheld.records.cipher import BrokenSealError, seal, seal_many, unseal
 from upheld.records.model import CLASS_IDENTITY
 from upheld.records.root import RootError, RootProvider
@@ -44,10 +44,15 @@ class KeyRows:
     clock: Clock
     ids: Ids
 
-    def begin(self, tx: sa.Connection, tenant: str, buckets: int) -> None:
-        """Make root, bucket and meta keys of a new store; a root left by a start cut off is taken."""
+    def begin(self, tx: sa.Connection, tenant: str, buckets: int | None) -> None:
+        """Make root, bucket and meta keys of a new store; a root left by a start cut off is taken.
+
+        What an older store says of its buckets stands for ever: raises BucketsError when another number is asked for.
+        """
         if tx.execute(sa.select(store.key_state.c.id)).first() is not None:
+            self._agree(tx, buckets)
             return
+        buckets = counted(DEFAULT if buckets is None else buckets)
         root = self.root.current() if self.root.list() else self.root.create_next()
         state = {"id": 1, "tenant": tenant, "epoch": 1, "root": root, "buckets": buckets, "since": self.clock.now()}
         tx.execute(sa.insert(store.key_state).values(**state))
@@ -58,6 +63,15 @@ class KeyRows:
         tx.execute(sa.insert(store.key_bucket), made)
         for name in META:
             self.make_meta(tx, root, name)
+
+    def _agree(self, tx: sa.Connection, wanted: int | None) -> None:
+        """Raise BucketsError unless the store has the buckets it says it has, and those that are wanted."""
+        said = self.state(tx).buckets
+        there = tx.execute(sa.select(sa.func.count()).select_from(store.key_bucket)).scalar_one()
+        if there != said:
+            raise BucketsError(f"The keys store says that it has {said} buckets, and has {there}.")
+        if wanted not in {None, said}:
+            raise BucketsError(f"The keys store was begun with {said} buckets, and `keeping.toml` says {wanted}.")
 
     def state(self, tx: sa.Connection, *, alone: bool = False) -> store.AnyRow:
         """Give tenant, epoch, root and buckets; with `alone` nobody else changes epoch or root until the end."""

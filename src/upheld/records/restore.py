@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from upheld.db import Clock, Ids, crash_point, retried
 from upheld.records.backup import DATA, Manifest, keys_of, read_manifest
+from upheld.records.bucket import BucketsError
 from upheld.records.dump import BackupUnreadableError, intact, load, pieces_of
 from upheld.records.journal import Journal, JournalGapError, JournalLine
 from upheld.records.keeping import keeping_of, root_of
@@ -79,7 +80,7 @@ def fill(
 
     `keys` is a newer sealed copy of the keys, or a folder of them; `root` and `journal` are folders to take root and
     journal from when they do not lie in `target` yet. A missing or shorter journal raises JournalGapError before
-    anything is written, unless `accept_gap`. Raises BackupUnreadableError, RestoreThereError, RootGoneError.
+    anything is written, unless `accept_gap`. Raises BackupUnreadableError, RestoreThereError, RootGoneError, BucketsError.
     """
     from upheld.records.assembly import is_begun, places_of
 
@@ -90,10 +91,13 @@ def fill(
     _take(root, target / "root")
     _take_journal(journal, target)
     _check_journal(target, manifest, accept_gap=accept_gap)
-    provider = provider or root_of(keeping_of(target), target, clock, ids)
+    keeping = keeping_of(target)
+    provider = provider or root_of(keeping, target, clock, ids)
     sealed = _newest(keys) if keys is not None else keys_of(source, manifest)
     if sealed.made_at < manifest.made_at and keys is not None:
         raise BackupUnreadableError("The sealed keys are older than the data, so they may lack some of their keys.")
+    if keeping.buckets not in {None, sealed.buckets}:
+        raise BucketsError(f"The sealed keys lie in {sealed.buckets} buckets, and `keeping.toml` says {keeping.buckets}.")
     if under_lost_root(sealed, provider):
         raise RootGoneError
     intact(source / DATA, manifest.sha256)
