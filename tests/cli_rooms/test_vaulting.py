@@ -27,6 +27,7 @@ def test_the_second_half_of_a_certificate_comes_with_the_change_of_the_root(desk
     assert (backups(desk, number)["state"], backups(desk, number)["at"]) == ("pending", "")
     now = desk.json("keys", "status")
     assert (now["root"], now["erasures_waiting"], now["backup_copies"], now["overdue"]) == ("root-1", 1, 0, False)
+    assert (now["buckets"], now["people"]) == (4096, 0)
     assert "waiting for its change: 1 since 2026-11-22" in desk.run("keys", "status").output
     desk.clock.advance(hours=25)
     assert desk.json("keys", "status")["overdue"]
@@ -71,3 +72,11 @@ def test_a_backup_made_before_an_erasure_comes_back_without_the_person(desk: Des
     desk.collect("event", LENA.some("name", "email", "company"), country="DE")
     desk.run("ledger", "verify")
     assert desk.refused(*away) == "restore_there"
+
+
+def test_another_number_of_buckets_than_the_store_has_is_refused(desk: Desk) -> None:
+    """Every command says so until the figure in `keeping.toml` is the store's again."""
+    (desk.data / "keeping.toml").write_text("[keys]\nbuckets = 65536\n")
+    assert desk.refused("keys", "status") == desk.refused("backup", "--out", str(desk.data.parent / "old")) == "key_buckets"
+    (desk.data / "keeping.toml").write_text("[keys]\nbuckets = 4096\n")
+    assert "4,096, for the keys of 0 people" in desk.run("keys", "status").output

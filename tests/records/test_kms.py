@@ -141,6 +141,9 @@ def test_a_service_that_fails_while_the_root_changes_destroys_nothing(served, km
         '[copies]\nfolders = ["one"]\n',
         '[copies]\nfolders = ["one", "one"]\n',
         "[other]\nx = 1\n",
+        '[keys]\nbuckets = "many"\n',
+        "[keys]\nbuckets = true\n",
+        "[keys]\nbucket = 4096\n",
     ],
 )
 def test_a_file_of_keeping_that_cannot_be_followed_is_refused(tmp_path, text):

@@ -312,8 +312,6 @@ def test_a_small_number_of_buckets_works_too(tmp_path, house):
     ring.destroy(subjects[0], None)
     for subject in subjects[1:]:
         assert ring.unseal(subject, "a", b"aad", sealed[subject]) == b"value"
-    with pytest.raises(ValueError):
-        KeyRing(keys, FileRoot(tmp_path / "roots", house.clock), house.clock, ids, buckets=3)
 
 
 def test_beginning_a_data_folder_is_quick_and_keeps_the_log_name(tmp_path, house):

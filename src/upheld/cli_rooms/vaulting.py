@@ -18,11 +18,12 @@ if TYPE_CHECKING:
 @data_option
 @format_option
 def status(data: Path, kind: str) -> None:
-    """Show the root key's id and age, the erasures that wait for its change, and when that is due."""
+    """Show the root key's id and age, the erasures that wait for its change, when that is due, and in how many buckets keys lie."""
     with house(data) as opened:
         now = opened.clock.now()
         found = opened.holdings.rotations.status()
-        roots = opened.holdings.ring.root.list()
+        ring = opened.holdings.ring
+        roots, buckets, people = ring.root.list(), ring.buckets, ring.people()
     told = {
         "root": found.root,
         "since": _time(found.since),
@@ -35,11 +36,13 @@ def status(data: Path, kind: str) -> None:
         "backup_copies": found.copies,
         "due": _time(found.due),
         "overdue": found.due <= now,
+        "buckets": buckets,
+        "people": people,
     }
     if kind == "json":
         say_json(told)
         return
-    for name, line in _lines(found, now):
+    for name, line in (*_lines(found, now), ("buckets", f"{buckets:,}, for the keys of {people:,} people")):
         click.echo(f"{name:<9} {line}")
 
 

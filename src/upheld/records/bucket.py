@@ -61,8 +61,8 @@ class BucketsError(RecordsError):
 
     code = "key_buckets"
     next_step = (
-        "Write the number that `upheld keys status` shows as buckets under [keys] in `keeping.toml`, or take the line out;"
-        " a number is chosen before the stores are begun, see `docs/howto/back-up.md`."
+        "Put the number that the store has under [keys] in `keeping.toml`, or take the line out: it is chosen before the stores"
+        " are begun, see `docs/howto/back-up.md`. Where a bucket is missing, restore a backup."
     )
 
 

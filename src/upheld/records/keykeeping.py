@@ -11,6 +11,7 @@ from upheld.db import Clock, Store, retried, rows_among
 from upheld.records import store
 from upheld.records.dump import tables_of
 from upheld.records.keyrows import KeyRows, bucket_of
+from upheld.records.model import CLASS_IDENTITY
 from upheld.records.root import RootProvider
 
 
@@ -80,6 +81,12 @@ class KeyKeeping:
     def buckets(self) -> int:
         """The number of buckets, fixed when the store was begun."""
         return self._bucket_count
+
+    def people(self) -> int:
+        """Count the subjects who have keys."""
+        query = sa.select(sa.func.count()).where(store.key_dek.c.shred_class == CLASS_IDENTITY)
+        with self.store.read() as tx:
+            return tx.execute(query).scalar_one()
 
     def now(self) -> datetime:
         """Give the present moment in UTC."""
