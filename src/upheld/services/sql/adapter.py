@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Literal
+from typing import Any, Literal
 
 import sqlalchemy as sa
 
@@ -102,6 +102,45 @@ class SqlService:
         except sa.exc.SQLAlchemyError as error:
             raise DatabaseError(_kind(error), code="erase_failed") from None
         return Erased({act.ref: done.get(act.ref, Outcome("already")) for act in plan.acts})
+
+    def rows(self, keys: Mapping[str, Sequence[Ref]]) -> list[tuple[Ref, Mapping[str, Any]]]:
+        """Read rows by their keys as they stand now; those that are gone are left out."""
+        found: list[tuple[Ref, Mapping[str, Any]]] = []
+        with self._reading() as tx:
+            for store, refs in keys.items():
+                table, key = self._live.tables[store], self._live.mapping.tables[store].key
+                by_key = {ref.key: ref for ref in refs}
+                for some in chunks(by_key, CHUNK):
+                    there = tx.execute(sa.select(table).where(among(table, key, some))).mappings()
+                    found.extend((by_key[tuple(row[name] for name in key)], dict(row)) for row in there)
+        return found
+
+    def correct(
+        self, refs: Sequence[Ref], change: Mapping[str, str], before: Mapping[str, Sequence[str]]
+    ) -> dict[Ref, Outcome]:
+        """Write new values of fields into the person's own rows, all in one transaction.
+
+        A row that holds neither the value that is to go nor the new one answers `conflict`, and then none is changed.
+        Clause: rights.rectification (APPI 34; GDPR 16)
+        """
+        done: dict[Ref, Outcome] = {}
+        with self._live.engine.begin() as tx:
+            for ref in refs:
+                told, table = self._live.mapping.tables[ref.store], self._live.tables[ref.store]
+                columns = {column: field for column, field in told.fields.items() if field in change}
+                here = among(table, told.key, [ref.key])
+                row = tx.execute(sa.select(table).where(here).with_for_update()).mappings().first()
+                if row is None or not columns or ref.owner != "subject":
+                    done[ref] = Outcome("already", "no_such_field" if row is not None else "")
+                    continue
+                new = {column: change[field] for column, field in columns.items() if row[column] not in (None, change[field])}
+                if any(columns[column] in before and str(row[column]) not in before[columns[column]] for column in new):
+                    tx.rollback()
+                    return dict.fromkeys(refs, Outcome("conflict", "value_changed"))
+                if new:
+                    tx.execute(sa.update(table).where(here).values(new))
+                done[ref] = Outcome("done" if new else "already")
+        return done
 
     def verify(self, plan: Plan, who: Identities, control: Identities, *, on: date) -> Verdict:
         """Look again, by the same look-up, for the person, for each row by its key, and in free text.
