@@ -169,10 +169,9 @@ def fits(form: str, text: str, region: str) -> bool:
     """Say whether a text has the form of a field; `region` is the country of phone numbers without `+`."""
     if form == "date":
         try:
-            date.fromisoformat(text)
+            return date.fromisoformat(text).isoformat() == text
         except ValueError:
             return False
-        return len(text) == 10
     if form == "email":
         return normal_form("email", text) is not None and "." in text.rpartition("@")[2]
     if form == "phone":
