@@ -44,6 +44,7 @@ class Mutant:
     told: str
     within: str
     at: tuple[int, int]
+    text: str
 
     @property
     def name(self) -> str:
@@ -52,7 +53,7 @@ class Mutant:
 
     def tree(self) -> ast.Module:
         """Give the file with the change in it."""
-        tree = ast.parse(self.file.read_text(encoding="utf-8"))
+        tree = ast.parse(self.text)
         number, step = self.at
         _, parent, member, place, old = next(islice(places(tree), number, None))
         new = list(steps(old))[step][1]
@@ -125,7 +126,7 @@ def mutants(file: Path) -> list[Mutant]:
     for number, (within, _, _, _, node) in enumerate(places(ast.parse(text))):
         for step, (told, _) in enumerate(steps(node)):
             key = f"{stamp}:{number}:{step}:{told}"
-            found.append(Mutant(file, key, getattr(node, "lineno", 0), told, within, (number, step)))
+            found.append(Mutant(file, key, getattr(node, "lineno", 0), told, within, (number, step), text))
     return found
 
 

@@ -33,7 +33,7 @@ from mutate import KEPT, ROOT, SOURCE, Mutant
 REACHED = ROOT / "build" / "reached.json"
 ROOMS = (
     "ledger", "notice", "basis", "collection", "cookies", "security", "retention", "transfers", "rights", "amendment",
-    "records", "services", "workflows", "properties", "journeys",
+    "properties", "journeys",
 )  # fmt: skip
 """The folders whose tests are asked. Those of the command line start programs of their own, which no fork reaches."""
 OPTIONS = ("-q", "-p", "no:cacheprovider", "-p", "no:timeout", "-p", "no:warnings", "-s", "-m", "not slow and not browser")
