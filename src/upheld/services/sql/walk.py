@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, Literal, TypeVar
 
-import phonenumbers
 import sqlalchemy as sa
 
 from upheld.services.model import Identities, Ref
+from upheld.services.spelling import spellings
 from upheld.services.sql.live import Live
 from upheld.services.sql.mapping import Link, Table
 
@@ -74,18 +74,6 @@ def _test(column: sa.Column[Any], kind: str, value: str) -> sa.ColumnElement[boo
     if kind == "email":
         return sa.or_(column == value, sa.func.lower(column) == value.strip().lower())
     return column.in_(spellings(value) if kind == "phone" else [value])
-
-
-def spellings(number: str) -> list[str]:
-    """Give the ways in which tables write a phone number that was given in international form."""
-    try:
-        told = phonenumbers.parse(number)
-    except phonenumbers.NumberParseException:
-        return [number]
-    forms = phonenumbers.PhoneNumberFormat
-    written = [phonenumbers.format_number(told, form) for form in (forms.E164, forms.NATIONAL, forms.INTERNATIONAL)]
-    bare = ["".join(char for char in one if char.isdigit()) for one in written]
-    return list(dict.fromkeys([number, *written, *bare]))
 
 
 def _below(tx: sa.Connection, live: Live, own: Sequence[Row], lock: bool) -> Iterator[Row]:
