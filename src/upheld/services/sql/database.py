@@ -15,10 +15,10 @@ from upheld.policy.model import Frozen
 from upheld.services.model import Can, Delivery, Identities, Item, Job, Outcome, Place, Ref, Seen
 from upheld.services.port import NotCapableError, ServiceError, need
 from upheld.services.rules import Trouble
+from upheld.services.spelling import spellings
 from upheld.services.sql.adapter import SqlService
 from upheld.services.sql.live import DatabaseError
 from upheld.services.sql.mapping import SqlMap
-from upheld.services.sql.walk import spellings
 
 T = TypeVar("T")
 _NOT_OURS = "the company's own software writes there"
