@@ -1,9 +1,9 @@
-"""Carrying out what is due, one person a time: fence, keys, rows, or a cut to what may stay."""
+"""Carrying out what is due: each person is fenced, or cut to what may stay, and those fenced are erased together."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 
 import sqlalchemy as sa
@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from upheld.db import b64, canonical, retried
 from upheld.notice import House
 from upheld.records import CLASS_IDENTITY, Erasure
+from upheld.records.erase import TOGETHER
 from upheld.retention.certificate import certificate, places, sent_to
 from upheld.retention.model import Overdue, Swept
 from upheld.retention.rules import HELD
@@ -33,20 +34,44 @@ class Sweeper:
         self._on = on
         self._still = still
         self._version = house.in_force().version
+        self._begun: list[Erasure] = []
+        self._gone: list[tuple[bytes, dict[bytes, frozenset[str]]]] = []
         self._erasures: list[Erasure] = []
         self._sent: list[str] = []
         self._statutes: set[str] = set()
         self._people = self._records = self._held = self._left = 0
 
     def person(self, subject: bytes, found: Sequence[Overdue]) -> None:
-        """Erase what is due of one person; the person wholly when nothing remains."""
+        """Fence what is due of one person, the person wholly when nothing remains; `settle` carries it on."""
         self._sent += sent_to(self._house, subject)
         whole = [one for one in found if one.cut.whole]
         cuts = [one for one in found if not one.cut.whole]
         if whole:
             self._erase(subject, whole)
         if cuts:
+            if whole:  # an erasure of some classes fences the person until it is carried on
+                self.settle()
             self._cut(subject, cuts)
+        if len(self._begun) >= TOGETHER:
+            self.settle()
+
+    def settle(self) -> None:
+        """Carry on what was begun, all of it together, and look again whether anything of it is left."""
+        self._erasures += self._house.vault.complete_all([one.id for one in self._begun])
+        self._begun.clear()
+        with self._house.store.read() as tx:
+            for subject, gone in self._gone:
+                self._left += self._still_there(tx, subject, gone)
+        self._gone.clear()
+
+    def _still_there(self, tx: sa.Connection, subject: bytes, gone: Mapping[bytes, frozenset[str]]) -> int:
+        """Count the records of which something is left that went; none named means the record as a whole."""
+        left = 0
+        for record in self._house.vault.records_of(tx, subject):
+            fields = gone.get(record.id)
+            if fields is not None:
+                left += not fields or bool(fields & self._house.vault.open_fields(tx, record).keys())
+        return left
 
     @retried
     def _erase(self, subject: bytes, whole: Sequence[Overdue]) -> None:
@@ -71,10 +96,7 @@ class Sweeper:
                 begun = gone.erasure
         self._people += wholly
         self._records += len(held & going)
-        self._finish_one(begun)
-        with house.store.read() as tx:
-            after = {record.id for record in house.vault.records_of(tx, subject)}
-        self._left += len(after & going)
+        self._note(subject, begun, dict.fromkeys(going, frozenset()))
 
     @retried
     def _cut(self, subject: bytes, cuts: Sequence[Overdue]) -> None:
@@ -101,16 +123,13 @@ class Sweeper:
                     tx, subject, emptied, reason=_REASON, release=True,
                     clause=cuts[0].cut.clause, policy_version=self._version, actor=self._actor,
                 )  # fmt: skip
-        self._finish_one(begun)
         self._held += len(cuts)
-        gone = {one.record.id: set(one.cut.gone) for one in cuts}
-        with house.store.read() as tx:
-            for record in house.vault.records_of(tx, subject):
-                self._left += bool(gone.get(record.id, set()) & set(house.vault.open_fields(tx, record)))
+        self._note(subject, begun, {one.record.id: frozenset(one.cut.gone) for one in cuts})
 
-    def _finish_one(self, begun: Erasure | None) -> None:
-        if begun is not None:
-            self._erasures.append(self._house.vault.complete(begun.id))
+    def _note(self, subject: bytes, begun: Erasure | None, gone: dict[bytes, frozenset[str]]) -> None:
+        """Remember what was begun, and what of the person's records must be gone once it is carried on."""
+        self._begun += [begun] if begun is not None else []
+        self._gone.append((subject, gone))
 
     def _note_due(self, tx: sa.Connection, subject: bytes, found: Sequence[Overdue]) -> None:
         for one in found:
@@ -130,9 +149,13 @@ class Sweeper:
                 subject=subject,
             )
 
-    @retried
     def finish(self) -> Swept:
-        """Write the sweep's own entry and give what was done; a sweep with nothing due writes its entry too."""
+        """Carry on what was begun, write the sweep's own entry, and give what was done; with nothing due it has an entry too."""
+        self.settle()
+        return self._told()
+
+    @retried
+    def _told(self) -> Swept:
         house = self._house
         touched = self._records + self._held
         proof = places(house, self._erasures, self._sent, seen_before=touched, seen_after=self._left)

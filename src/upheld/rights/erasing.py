@@ -87,7 +87,7 @@ def carry_out(house: House, request: Request, *, actor: str) -> dict[str, Any]:
         if request.subject is None:
             return certificate(house, request.number, (), _nothing(house))
         begun = _begin(house, request, request.subject, actor)
-    done: list[Erasure] = [house.vault.complete(unb64(one)) for one in begun["begun"]]
+    done = house.vault.complete_all([unb64(one) for one in begun["begun"]])
     left = _left(house, [unb64(one) for one in begun["subjects"]])
     told = places(house, done, begun["sent"], seen_before=begun["found"], seen_after=left)
     told += [{"place": "store", "state": "held", **held} for held in begun["held"]]
