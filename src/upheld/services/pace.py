@@ -76,6 +76,7 @@ class Pace:
         self._buckets: dict[Key, Bucket] = {}
         self._slots: dict[Key, threading.BoundedSemaphore] = {}
         self._left: dict[Key, int] = {}
+        self._period: dict[Key, str] = {}
 
     @contextmanager
     def turn(self, key: Key, rate: Rate) -> Iterator[None]:
@@ -105,6 +106,20 @@ class Pace:
         """Allow so many calls from now on, however fast; setting it again starts anew."""
         with self._lock:
             self._left[key] = max(calls, 0)
+
+    def new_period(self, key: Key, period: str) -> bool:
+        """Say to the first who asks that a day, or whatever the operator counts in, is new; its ration is then open."""
+        with self._lock:
+            if self._period.get(key) == period:
+                return False
+            self._period[key] = period
+            self._left.pop(key, None)
+            return True
+
+    def forget_period(self, key: Key) -> None:
+        """Let the next who asks be the first again: this one could not find out what is left."""
+        with self._lock:
+            self._period.pop(key, None)
 
 
 @cache
