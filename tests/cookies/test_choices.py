@@ -264,12 +264,45 @@ def test_a_new_recipient_asks_everybody_affected_and_says_why(site: Site, browse
     told = browser.config()
     assert (told["ask"], told["reasked"]) == (["analyse"], ["analyse"])
     assert "has changed" in told["text"]["lead"]
+    new, gone = "New recipient: Slack Technologies, LLC (Slack) (United States).", "Nothing goes to Google"
+    assert told["changes"][0] == new
+    assert told["changes"][1].startswith(gone)
+    assert {one["id"]: len(one["changes"]) for one in told["purposes"]} == {"necessary": 0, "analyse": 2, "announce": 0}
+    japanese = browse("DE", lang="ja")
+    japanese.http.cookies.update(browser.http.cookies)
+    assert japanese.config()["changes"][0].startswith("新たな送信先：Slack")
     assert told["states"] == {"analyse": "none", "announce": "granted"}
     assert browser.running() == []
-    assert "Changed since you chose" in browser.get("/consent/choices?lang=en").text
+    page = browser.get("/consent/choices?lang=en").text
+    assert "Changed since you chose" in page
+    assert page.count('data-part="changes"') == 1
+    assert f"<li>{new}</li>" in page
     assert refusal(late.choose("accept_all", snapshot)) == (409, "notice_stale")
-    assert browser.choose("accept_all").json()["states"] == {"analyse": "granted", "announce": "granted"}
-    assert browser.ledger("cookie.chosen")[-1]["states"] == {"analyse": "granted"}
+    assert late.config()["changes"] == []  # who never chose is asked for the first time
+    answer = browser.choose("accept_all").json()
+    assert answer["states"] == {"analyse": "granted", "announce": "granted"}
+    last = browser.ledger("cookie.chosen")[-1]
+    assert last["states"] == {"analyse": "granted"}
+    why = [{"change": "recipient", "of": "slack", "names": ["US"]}, {"change": "recipient_gone", "of": "gcp"}]
+    assert last["asked_again"] == {"analyse": why}
+    assert browser.config()["changes"] == []
+    receipt = f"/consent/receipts/{answer['receipt']}"
+    assert browser.get(f"{receipt}?as=data").json()["purposes"][0]["asked_again"] == why
+    assert f"<li>{new}</li>" in browser.get(f"{receipt}?lang=en").text
+
+
+def test_whoever_travels_or_left_a_purpose_open_is_told_no_wrong_reason(browse: Browse) -> None:
+    """Where other rules hold the banner says so; a purpose that was left open is asked about as before, without a reason."""
+    browser = browse("DE")
+    browser.choose("custom", purposes={"analyse": True})
+    told = browser.config()
+    assert (told["ask"], told["changes"]) == (["announce"], [])
+    browser.country = "JP"
+    told = browser.config()
+    assert (told["ask"], told["reasked"]) == (["analyse", "announce"], ["analyse"])
+    assert told["changes"] == ["What you would agree to here is not what you chose about before."]
+    browser.choose("accept_all")
+    assert browser.ledger("cookie.chosen")[-1]["asked_again"] == {"analyse": [{"change": "other"}]}
 
 
 def test_a_purpose_signed_as_changed_beyond_its_aim_is_asked_again(site: Site, browse: Browse, tmp_path: Path) -> None:
@@ -289,6 +322,7 @@ def test_a_purpose_signed_as_changed_beyond_its_aim_is_asked_again(site: Site, b
     reset(site, folder, "2")
     told = browser.config()
     assert (told["ask"], told["reasked"]) == (["announce"], ["announce"])
+    assert told["changes"] == ["The purpose itself reaches further than before."]
     assert browser.running() == ["counter"]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -11,7 +12,8 @@ from hypothesis import strategies as st
 
 from tests.cookies.conftest import with_counter
 from tests.support import REFERENCE, copy_policy, edit
-from upheld.cookies.model import GRANTED, NONE, OBJECTED, REFUSED, Browser, Choice, Offered, Visitor
+from upheld.cookies.agreed import KINDS, Agreed, Hand, changes
+from upheld.cookies.model import GRANTED, NONE, OBJECTED, REFUSED, Browser, Choice, Offer, Offered, Visitor
 from upheld.cookies.rules import (
     area_of,
     content_policy,
@@ -44,10 +46,14 @@ def policy(tmp_path_factory: pytest.TempPathFactory) -> CompiledPolicy:
     return compiled(with_counter(tmp_path_factory.mktemp("cookies") / "policy"))
 
 
+def offers(folder: Path, area: str = "EEA") -> Mapping[str, Offer]:
+    """Give what a folder offers, by purpose."""
+    return offered(compiled(folder), LAW, area, TODAY).offers
+
+
 def prints(folder: Path, area: str = "EEA") -> dict[str, str]:
     """Give the fingerprint of each purpose of a folder."""
-    found = offered(compiled(folder), LAW, area, TODAY)
-    return {name: offer.print for name, offer in found.offers.items()}
+    return {name: offer.print for name, offer in offers(folder, area).items()}
 
 
 @pytest.mark.parametrize(
@@ -105,38 +111,46 @@ def test_a_cosmetic_edit_keeps_every_fingerprint(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "changed"),
+    ("old", "new", "changed", "why"),
     [
-        ("    recipient: gcp\n", "    recipient: slack\n", {"analyse"}),
-        ("    recipient: marketo\n", "    recipient: slack\n", {"analyse", "announce"}),
-        ("    sends: [cookie, ip, browsing]", "    sends: [cookie, ip]", {"announce"}),
-        ("    lifetime: P30D", "    lifetime: P60D", {"analyse"}),
-        ("    recipient_links_to_person: unknown", "    recipient_links_to_person: yes", {"analyse", "announce"}),
+        ("    recipient: gcp\n", "    recipient: slack\n", {"analyse"}, ["recipient slack", "recipient_gone gcp"]),
+        ("    recipient: marketo\n", "    recipient: slack\n", {"analyse", "announce"}, ["recipient slack", "recipient_gone marketo"]),
+        ("    sends: [cookie, ip, browsing]", "    sends: [cookie, ip]", {"announce"}, ["field_gone browsing"]),
+        ("    lifetime: P30D", "    lifetime: P60D", {"analyse"}, ["lifetime"]),
+        ("    recipient_links_to_person: unknown", "    recipient_links_to_person: yes", {"analyse", "announce"}, ["linked"]),
     ],
 )
-def test_a_material_change_asks_again_for_its_purpose_only(
-    tmp_path: Path, old: str, new: str, changed: set[str]
+def test_a_material_change_asks_again_for_its_purpose_only_and_can_say_why(
+    tmp_path: Path, old: str, new: str, changed: set[str], why: list[str]
 ) -> None:
-    """A recipient, field, life or link that is new changes the fingerprint of the purposes it serves and of no other."""
-    before = prints(with_counter(tmp_path / "a"))
+    """A recipient, field, life or link that is new is another fingerprint for the purposes it serves, with its name."""
+    before = offers(with_counter(tmp_path / "a"))
     folder = with_counter(tmp_path / "b")
     path = folder / "cookies.yaml"
     assert old in path.read_text("utf-8")
     path.write_text(path.read_text("utf-8").replace(old, new, 1), "utf-8")
-    after = prints(folder)
-    assert {name for name in after if after[name] != before[name]} == changed
+    after = offers(folder)
+    assert {name for name in after if after[name].print != before[name].print} == changed
+    for name in after:
+        found = changes(before[name].agreed, after[name].agreed)
+        assert [" ".join(part for part in (one.kind, one.of, *(one.names if not one.of else ())) if part) for one in found] == (
+            why if name in changed else []
+        )
 
 
 def test_a_new_country_of_a_recipient_is_material(tmp_path: Path) -> None:
     """Where the recipient keeps data belongs to what was agreed."""
-    before = prints(copy_policy(tmp_path / "a"))
+    before = offers(copy_policy(tmp_path / "a"))
     folder = copy_policy(tmp_path / "b")
     text = (folder / "05-services.yaml").read_text("utf-8")
     head, mark, tail = text.partition("marketo:")
     (folder / "05-services.yaml").write_text(head + mark + tail.replace("storage: [US]", "storage: [US, DE]", 1), "utf-8")
     assert (folder / "05-services.yaml").read_text("utf-8") != text
-    after = prints(folder)
-    assert all(after[name] != before[name] for name in before)
+    after = offers(folder)
+    assert [one.told() for one in changes(before["analyse"].agreed, after["analyse"].agreed)] == [
+        {"change": "country", "of": "marketo", "names": ["DE"]}
+    ]
+    assert all(after[name].print != before[name].print for name in before)
 
 
 def test_fingerprints_are_kept_per_area() -> None:
@@ -229,3 +243,43 @@ def test_what_was_chosen_last_holds(policy: CompiledPolicy, first: str, area: st
     running = judge(whole, browser).running
     assert set(running) == (set(TAGS) if first == "reject_all" else set())
     assert judge(whole, browser).ask == ()
+
+
+# what changed
+
+
+HANDS = st.one_of(
+    st.builds(Hand, st.sampled_from(["a", "b"])),
+    st.builds(Hand, st.sampled_from(["a", "b"]), st.sampled_from(["A Inc.", "B Inc."]),
+              st.sets(st.sampled_from(["US", "JP"])).map(sorted).map(tuple), st.sampled_from([("eea:scc",), ("eea:adequacy",)])),
+)  # fmt: skip
+AGREED = st.builds(
+    Agreed,
+    purpose=st.just("analyse"),
+    epoch=st.integers(0, 1),
+    fields=st.sets(st.sampled_from(["cookie", "ip"])).map(sorted).map(tuple),
+    hands=st.lists(HANDS, max_size=2, unique_by=lambda hand: hand.id).map(lambda found: tuple(sorted(found, key=lambda hand: hand.id))),
+    linked=st.sampled_from([("no",), ("yes",)]),
+    lifetimes=st.sampled_from([("P30D",), ("P395D",)]),
+    periods=st.sampled_from([(), ("visit P13M None",)]),
+    bases=st.sampled_from([(("eea", "consent"),), (("eea", "interests"),)]),
+)  # fmt: skip
+
+
+@given(old=AGREED, new=AGREED)
+@settings(max_examples=150, deadline=None)
+def test_whoever_is_asked_again_is_told_why_and_nobody_else_is(old: Agreed, new: Agreed) -> None:
+    """What is the same has no change to tell and the same fingerprint; what is another fingerprint has at least one."""
+    assert (changes(old, new) == ()) == (old == new)
+    assert (old.print == new.print) == (old == new)
+    assert {one.kind for one in changes(old, new)} <= set(KINDS)
+
+
+@given(old=AGREED, new=AGREED)
+@settings(max_examples=50, deadline=None)
+def test_what_came_is_what_went_looked_at_the_other_way(old: Agreed, new: Agreed) -> None:
+    """A recipient, country or field that came is one that went when the two are compared the other way round."""
+    gone = {(one.kind.removesuffix("_gone"), one.of) for one in changes(new, old) if one.kind.endswith("_gone")}
+    came = {(one.kind, one.of) for one in changes(old, new) if one.kind in {"recipient", "country", "field"}}
+    behind = {hand.id: hand.behind for hand in old.hands}
+    assert gone == {(kind, of) for kind, of in came if kind != "recipient" or of not in behind}

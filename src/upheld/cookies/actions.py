@@ -9,6 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from upheld.cookies import store
+from upheld.cookies.agreed import Change
 from upheld.cookies.desk import SURFACES, Desk, number_digest
 from upheld.cookies.model import (
     GRANTED,
@@ -55,7 +56,8 @@ class _Act:
     snap: Snapshot
     said: Said
     visitor: Visitor
-    spoken: Mapping[str, Choice] = field(default_factory=dict)
+    spoken: Mapping[str, Choice]
+    again: Mapping[str, tuple[Change, ...]]
 
 
 def choose(desk: Desk, browser: Browser, said: Said) -> Chosen:
@@ -76,7 +78,8 @@ def choose(desk: Desk, browser: Browser, said: Said) -> Chosen:
     spoken = {name: one for name, one in choices.items() if before.get(name) is not one}
     number = browser.visitor.id if browser.visitor else b64(house.ids.random(16))
     visitor = Visitor(number, Frozen(choices), house.clock.now())
-    act = _Act(desk, published, snap, replace(said, signal=heard.signal), visitor, spoken)
+    again = desk.again(published, replace(browser, area=snap.area))
+    act = _Act(desk, published, snap, replace(said, signal=heard.signal), visitor, spoken, again)
     granted = tuple(n for n, state in judge(whole, replace(heard, visitor=visitor)).states.items() if state == GRANTED)
     try:
         return replace(_write(act), granted=granted)
@@ -141,7 +144,7 @@ def _last(desk: Desk, known: Mapping[str, Event]) -> str:
 
 
 def _enter(tx: sa.Connection, act: _Act, subject: bytes, changed: Mapping[str, str]) -> bytes:
-    """Write the entry: what was shown, what was said; no address and no browser string."""
+    """Write the entry: what was shown, what was said, why it was asked again; no address and no browser string."""
     house, policy = act.desk.house, act.published.policy
     situation = browsing(policy)
     body: dict[str, Any] = {
@@ -157,6 +160,9 @@ def _enter(tx: sa.Connection, act: _Act, subject: bytes, changed: Mapping[str, s
         "situation": situation.id if situation else "",
         "gpc": act.said.signal,
     }
+    again = {name: [one.told() for one in act.again[name]] for name in changed if name in act.again}
+    if again:
+        body["asked_again"] = again
     return house.ledger.append(
         tx,
         "cookie.chosen",

@@ -6,10 +6,13 @@ import hashlib
 import hmac
 import threading
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import Any, TypeVar
+from zoneinfo import ZoneInfo
 
 from itsdangerous import BadSignature, URLSafeSerializer
 
+from upheld.cookies.agreed import Agreed, Change, changes
 from upheld.cookies.model import GRANTED, REFUSED, VALID, Browser, Choice, Judged, Offered, Visitor
 from upheld.cookies.rules import area_of, holds, judge, offered
 from upheld.db import b64
@@ -92,10 +95,7 @@ class Desk:
 
     def offered(self, published: Published, area: str) -> Offered:
         """Give what people of an area are offered today; worked out once per version, area and day."""
-        policy = published.policy
-        today = self.house.today(policy)
-        law, key = self.house.law, (policy.content_hash, published.version, area, today)
-        return self.once(key, lambda: offered(policy, law, area, today, self.epochs(published)))
+        return self._offered_on(published, area, self.house.clock.now())
 
     def once(self, key: tuple[Any, ...], make: Callable[[], Made]) -> Made:
         """Give what is kept under a key, made now where it is not there; the oldest go first."""
@@ -129,6 +129,46 @@ class Desk:
         """Give what is offered to a browser and how it stands."""
         whole = self.offered(published, browser.area)
         return whole, judge(whole, browser)
+
+    def again(self, published: Published, browser: Browser) -> Mapping[str, tuple[Change, ...]]:
+        """Say for each purpose that a browser is asked about anew what is different from what it chose about.
+
+        A purpose that it merely left open then is not among them.
+        Clause: amendment.default (GDPR 7, APPI 17(2))
+        """
+        visitor = browser.visitor
+        whole, judged = self.look(published, browser)
+        if visitor is None or not judged.ask:
+            return {}
+        found: dict[str, tuple[Change, ...]] = {}
+        for name in judged.ask:
+            choice = visitor.choices.get(name)
+            was = self._then(visitor, browser.area, name, choice.print if choice else None)
+            if choice is not None:
+                found[name] = changes(was, whole.offers[name].agreed) if was else (Change("other"),)
+            elif was is None:
+                found[name] = (Change("purpose"),)
+        return Frozen(found)
+
+    def _then(self, visitor: Visitor, area: str, purpose: str, mark: str | None) -> Agreed | None:
+        """Find what a purpose meant when it was chosen about, by its fingerprint, else (None) in the version in force then.
+
+        Looked for on the day of the last choice first, then in every version on its first day: an older choice outlives later ones.
+        """
+        at = self.house.shelf.in_force(visitor.at)
+        shelf = () if mark is None else reversed(self.house.shelf.versions())
+        then = [(at, visitor.at)] if at is not None else []
+        for published, moment in [*then, *((one, one.effective_from) for one in shelf)]:
+            offer = self._offered_on(published, area, moment).offers.get(purpose)
+            if offer is not None and mark in {None, offer.print}:
+                return offer.agreed
+        return None
+
+    def _offered_on(self, published: Published, area: str, moment: datetime) -> Offered:
+        policy, law = published.policy, self.house.law
+        day = moment.astimezone(ZoneInfo(policy.timezone)).date()
+        key = (policy.content_hash, published.version, area, day)
+        return self.once(key, lambda: offered(policy, law, area, day, self.epochs(published)))
 
     # tokens and numbers
 

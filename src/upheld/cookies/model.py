@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from upheld.cookies.agreed import Agreed
 from upheld.policy.model import NO_TEXT, Tag
 
 VALID = timedelta(days=182)
@@ -56,16 +57,18 @@ class Browser:
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """One purpose the visitor chooses about, with the tags that follow it.
-
-    `print` is the fingerprint of what is agreed; `signal` tells that GPC acts on it.
-    """
+    """One purpose the visitor chooses about, with the tags that follow it; `signal` tells that GPC acts on it."""
 
     purpose: str
     tags: tuple[Tag, ...]
     when: str
-    print: str
+    agreed: Agreed
     signal: bool
+    print: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Work the fingerprint out once."""
+        object.__setattr__(self, "print", self.agreed.print)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from upheld.cookies.model import VALID, Browser
 from upheld.cookies.receipts import Receipt
 from upheld.cookies.replies import chosen, chosen_cookies
 from upheld.cookies.rules import honours_signal
-from upheld.cookies.tell import purposes_said, tag_said
+from upheld.cookies.tell import changes_said, purposes_said, sentences, tag_said
 from upheld.db import b64
 from upheld.notice import House, Published
 from upheld.policy.law import UNKNOWN
@@ -115,7 +115,7 @@ def _page(
         headers={"Vary": f"Accept-Language, {desk.vary}"},
         purposes=purposes_said(desk, published, whole, lang),
         states=judged.states,
-        reasked=judged.reasked,
+        changes=changes_said(desk, published, browser, lang),
         signal=browser.signal and honours_signal(published.policy),
         snapshot=desk.snapshot(published, whole, CHOICES, lang),
         history=lines,
@@ -186,5 +186,6 @@ def show_receipt(house: House, pages: Pages, request: AnyRequest, number: str) -
         visitor=b64(found.subject),
         area="" if area == UNKNOWN else wording.place(area),
         place=proof["n"] if proof else None,
+        changes={name: sentences(house, found.published, told, lang) for name, told in found.body.get("asked_again", {}).items()},
         text_of=lambda name: receipts.text_of(found.published, name, lang),
     )

@@ -110,7 +110,8 @@ def as_data(house: House, receipt: Receipt) -> dict[str, Any]:
             "url": f"/privacy/{lang}/v/{policy.version}",
         },
         "purposes": [
-            {"id": name, "text": text_of(receipt.published, name, lang), "said": said, "state": now}
+            {"id": name, "text": text_of(receipt.published, name, lang), "said": said, "state": now,
+             "asked_again": body.get("asked_again", {}).get(name, [])}
             for name, said, now in receipt.states
         ],
         "withdrawal": f"/consent/choices?lang={lang}",

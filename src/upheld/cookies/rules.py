@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import fnmatch
-import hashlib
-import json
 import re
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 from typing import Any
 from urllib.parse import urlsplit
 
+from upheld.cookies.agreed import agreed, digest
 from upheld.cookies.model import (
     AT_ONCE,
     CONSENT,
@@ -29,12 +28,8 @@ from upheld.cookies.model import (
     Visitor,
 )
 from upheld.policy.check.cookies import declares
-from upheld.policy.decide import basis_in
 from upheld.policy.law import EEA, UNKNOWN, Law, regimes
 from upheld.policy.model import CompiledPolicy, Frozen, Situation, Tag
-
-PRINT = 16
-"""Signs of a fingerprint that a choice keeps: 64 bits."""
 
 
 def area_of(code: str, law: Law) -> str:
@@ -108,16 +103,17 @@ def offered(
     chosen = [tag for tag in tags if not _always(policy, tag)]
     times = {tag.id: when(policy, law, tag, area, on) for tag in tags}
     offers: dict[str, Offer] = {}
+    visits = browsing(policy)
     for purpose in dict.fromkeys(name for tag in chosen for name in tag.purposes):
         own = tuple(tag for tag in chosen if purpose in tag.purposes)
         offers[purpose] = Offer(
             purpose=purpose,
             tags=own,
             when=max((times[tag.id] for tag in own), key=WHEN.index),
-            print=fingerprint(policy, law, area, on, purpose, own, (epochs or {}).get(purpose, 0)),
+            agreed=agreed(policy, law, area, on, purpose, own, (epochs or {}).get(purpose, 0), visits),
             signal=honours_signal(policy) and any(tag.gpc == "stops" for tag in own),
         )
-    whole = _hash(sorted((name, offer.print) for name, offer in offers.items()))
+    whole = digest(sorted((name, offer.print) for name, offer in offers.items()))
     always = tuple(tag for tag in tags if _always(policy, tag))
     return Offered(area, always, Frozen(offers), Frozen(times), whole)
 
@@ -129,52 +125,6 @@ def honours_signal(policy: CompiledPolicy) -> bool:
     """
     own = policy.cookies
     return own is not None and own.gpc == "honoured" and not (own.tags and all(t.gpc == "runs" for t in own.tags.values()))
-
-
-def fingerprint(
-    policy: CompiledPolicy,
-    law: Law,
-    area: str,
-    on: date,
-    purpose: str,
-    tags: Iterable[Tag],
-    epoch: int,
-) -> str:
-    """Hash what is agreed to with one purpose in an area: fields, recipients with country and mechanism, periods.
-
-    Wording, order, names of tags and hosts stay out; a purpose whose meaning changed beyond its aim has a new epoch.
-    Clause: amendment.default (GDPR 7, APPI 17(2))
-    """
-    held = regimes(policy.reach, policy.packs, area, on, law)
-    situation = browsing(policy)
-    kind = policy.retention.kinds.get(situation.subject) if situation else None
-    used = tuple(tags)
-    agreed = {
-        "purpose": purpose,
-        "epoch": epoch,
-        "fields": sorted({name for tag in used for name in tag.sends}),
-        "recipients": sorted({_recipient(policy, tag.recipient, held) for tag in used}),
-        "linked": sorted({tag.links_to_person for tag in used}),
-        "lifetimes": sorted({str(tag.lifetime) for tag in used}),
-        "periods": sorted(f"{end.after} {end.period} {end.count}" for end in kind.ends) if kind else [],
-        "bases": sorted((r, basis_in(policy, law, purpose, situation.id if situation else "", r, on)) for r in held),
-    }
-    return _hash(agreed)[:PRINT]
-
-
-def _recipient(policy: CompiledPolicy, name: str, held: Iterable[str]) -> str:
-    """Write who receives, from where, and by what right data may go there, as one comparable line."""
-    service = policy.services.get(name)
-    if service is not None:
-        ways = [f"{regime}:{service.transfer.get(regime, '')}" for regime in sorted(held)]
-        return "|".join([name, service.operator, *sorted(service.countries), *ways])
-    recipient = policy.recipients.get(name)
-    return "|".join([name, recipient.role, *sorted(recipient.country)]) if recipient else name
-
-
-def _hash(value: Any) -> str:
-    text = json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def holds(visitor: Visitor | None, now: datetime) -> bool:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date
 from typing import Any
 
 from upheld.cookies.desk import BANNER, Desk
 from upheld.cookies.model import GRANTED, VALID, Browser, Judged, Offered
 from upheld.cookies.rules import honours_signal
-from upheld.notice import Published
+from upheld.notice import House, Published
 from upheld.policy.law import Law
 from upheld.policy.model import CompiledPolicy, Tag, Text
 from upheld.policy.period import Period
@@ -33,7 +33,7 @@ def tag_said(policy: CompiledPolicy, law: Law, tag: Tag, lang: str, on: date, wh
     Clause: cookies.tags (Telecommunications Business Act 27-12, ePrivacy 5(3))
     """
     wording = Wording(policy, lang, law, on)
-    name, countries = recipient(policy, tag, lang)
+    name, countries = named(policy, tag.recipient, lang)
     period = tag.lifetime if isinstance(tag.lifetime, Period) else None
     return {
         "id": tag.id,
@@ -57,15 +57,14 @@ def tag_said(policy: CompiledPolicy, law: Law, tag: Tag, lang: str, on: date, wh
     }
 
 
-def recipient(policy: CompiledPolicy, tag: Tag, lang: str) -> tuple[str, tuple[str, ...]]:
-    """Give who receives what a tag sends, and every country their hands reach."""
-    service = policy.services.get(tag.recipient)
+def named(policy: CompiledPolicy, recipient: str, lang: str) -> tuple[str, tuple[str, ...]]:
+    """Give who stands behind the id of a recipient, and every country their hands reach."""
+    service = policy.services.get(recipient)
     if service is not None:
         operator = in_lang(policy.controller.name, lang) if service.operator == "self" else service.operator
-        named = f"{operator}（{service.service}）" if lang == "ja" else f"{operator} ({service.service})"
-        return named, service.countries
-    other = policy.recipients.get(tag.recipient)
-    return (in_lang(other.name or other.text, lang), other.country) if other else (tag.recipient, ())
+        return (f"{operator}（{service.service}）" if lang == "ja" else f"{operator} ({service.service})"), service.countries
+    other = policy.recipients.get(recipient)
+    return (in_lang(other.name or other.text, lang), other.country) if other else (recipient, ())
 
 
 def category_text(policy: CompiledPolicy, tags: tuple[Tag, ...], lang: str) -> str:
@@ -115,7 +114,7 @@ def config(desk: Desk, published: Published, browser: Browser, lang: str) -> dic
     """
     whole, judged = desk.look(published, browser)
     policy = published.policy
-    said = words(lang, ROOM)
+    said, why = words(lang, ROOM), changes_said(desk, published, browser, lang)
     return {
         "format": FORMAT,
         "lang": lang,
@@ -129,11 +128,14 @@ def config(desk: Desk, published: Published, browser: Browser, lang: str) -> dic
         "signal": browser.signal and honours_signal(policy),
         "ask": list(judged.ask),
         "reasked": list(judged.reasked),
+        "changes": list(dict.fromkeys(text for texts in why.values() for text in texts)),
         "states": dict(judged.states),
         "run": list(judged.running),
         "consent_mode": signals(whole, judged),
-        "purposes": [_trimmed(one) for one in purposes_said(desk, published, whole, lang)],
-        "text": _texts(policy, said, whole, judged, lang),
+        "purposes": [
+            {**_trimmed(one), "changes": list(why.get(one["id"], ()))} for one in purposes_said(desk, published, whole, lang)
+        ],
+        "text": _texts(policy, said, whole, why, lang),
         "links": {"policy": f"/privacy/{lang}", "choices": f"/consent/choices?lang={lang}"},
     }
 
@@ -166,11 +168,42 @@ def pattern(glob: str) -> str:
     return "^" + re.escape(glob).replace(r"\*", ".*") + "$"
 
 
-def _texts(policy: CompiledPolicy, said: Words, whole: Offered, judged: Judged, lang: str) -> dict[str, str]:
+def changes_said(desk: Desk, published: Published, browser: Browser, lang: str) -> dict[str, tuple[str, ...]]:
+    """Say for each purpose that this browser is asked about anew what has changed since, in sentences.
+
+    Clause: amendment.default (GDPR 7, APPI 17(2))
+    """
+    again = desk.again(published, browser)
+    return {name: sentences(desk.house, published, [one.told() for one in found], lang) for name, found in again.items()}
+
+
+def sentences(house: House, published: Published, changes: Iterable[Mapping[str, Any]], lang: str) -> tuple[str, ...]:
+    """Write changes as the ledger keeps them; who or what is gone is looked for in earlier versions."""
+    known = [published.policy, *(one.policy for one in reversed(house.shelf.versions()))]
+    wording = Wording(published.policy, lang, house.law, house.today(published.policy))
+    said = words(lang, ROOM)["why"]
+    found = []
+    for one in changes:
+        kind, names = str(one["change"]), tuple(one.get("names", ()))
+        whose = next((named(policy, one["of"], lang)[0] for policy in known if _knows(policy, one["of"])), one["of"]) if "of" in one else ""
+        listed = wording.comma(_field(known, name, lang) for name in names) if kind.startswith("field") else wording.countries(names)
+        found.append(str(said[kind]).format(of=whose, names=listed))
+    return tuple(found)
+
+
+def _knows(policy: CompiledPolicy, recipient: str) -> bool:
+    return recipient in policy.services or recipient in policy.recipients
+
+
+def _field(known: Iterable[CompiledPolicy], name: str, lang: str) -> str:
+    return next((in_lang(policy.fields[name].text, lang) for policy in known if name in policy.fields), name)
+
+
+def _texts(policy: CompiledPolicy, said: Words, whole: Offered, why: Mapping[str, Any], lang: str) -> dict[str, str]:
     texts = dict(said["banner"])
     lead = texts.pop(f"lead_{whole.mode}")
     again = texts.pop("lead_reasked")
-    if judged.reasked:
-        wording_of = [in_lang(policy.purposes[name].text, lang) for name in judged.reasked if name in policy.purposes]
+    if why:
+        wording_of = [in_lang(policy.purposes[name].text, lang) for name in why if name in policy.purposes]
         lead = again.replace("{purposes}", " / ".join(text.rstrip("。.") for text in wording_of))
     return {name: text for name, text in texts.items() if not name.startswith("lead_")} | {"lead": lead}

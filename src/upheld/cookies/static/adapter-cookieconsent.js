@@ -15,14 +15,14 @@
   };
   const section = (one) => ({
     title: escape(one.name), linkedCategory: one.id,
-    description: (one.required ? `<p>${escape(config.text.always)}</p>` : "") + one.tags.map(tag).join(""),
+    description: (one.required ? [config.text.always] : one.changes).map((text) => `<p>${escape(text)}</p>`).join("") + one.tags.map(tag).join(""),
   });
   const translation = () => {
     const t = config.text;
     const buttons = { acceptAllBtn: escape(t.allow), acceptNecessaryBtn: escape(t.refuse) };
     return {
       consentModal: {
-        ...buttons, title: escape(t.title), description: escape(t.lead), showPreferencesBtn: escape(t.choose),
+        ...buttons, title: escape(t.title), description: [t.lead, ...config.changes].map(escape).join("<br>"), showPreferencesBtn: escape(t.choose),
         footer: link(config.links.policy, t.policy) + link(config.links.choices, t.choices),
       },
       preferencesModal: {

@@ -20,6 +20,7 @@
   };
   const button = (text, name, click) => make("button", { type: "button", "data-upheld-do": name, textContent: text, click });
   const link = (text, href) => make("a", { href: home + href, textContent: text });
+  const texts = (all) => all.map((text) => make("p", { textContent: text }));
   const optional = () => config.purposes.filter((one) => !one.required);
 
   /* Put what may run in place, and tell Consent Mode. */
@@ -98,7 +99,7 @@
     place(make("section", { className: "upheld-banner", role: "region", ariaLabel: t.label, lang },
       make("div", { className: "upheld-said" },
         make("p", { className: "upheld-title", textContent: t.title }),
-        make("p", { textContent: t.lead }),
+        make("p", { textContent: t.lead }), ...texts(config.changes),
         make("p", { className: "upheld-links" }, link(t.policy, config.links.policy), link(t.choices, config.links.choices))),
       make("div", { className: "upheld-row" },
         button(t.allow, "accept_all", () => choose("accept_all")),
@@ -115,7 +116,7 @@
       ...fact(t.to, `${tag.recipient}${lang === "ja" ? "：" : ": "}${tag.where}`), ...fact(t.sends, tag.sends),
       ...(tag.cookies.length ? fact(t.cookies, tag.cookies.map((kind) => kind.name).join(", ")) : [])));
     return make("li", {}, make("div", { className: "upheld-pick" }, box, make("label", { htmlFor: id, textContent: one.name })),
-      ...(one.required ? [make("p", { textContent: t.always })] : []), ...about);
+      ...texts(one.changes), ...(one.required ? [make("p", { textContent: t.always })] : []), ...about);
   };
 
   /* Second layer: a native dialog; the browser keeps and gives back the focus. */
