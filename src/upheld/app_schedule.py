@@ -7,6 +7,7 @@ import threading
 from datetime import time
 
 from upheld.basis.actions import expire_ended
+from upheld.basis.confirming import forget_late
 from upheld.db import StoreBusyError, UpheldError
 from upheld.notice import House
 from upheld.retention import sweep
@@ -23,14 +24,14 @@ DEEP_NIGHT = time(2, 30)
 
 
 def schedule_of(house: House) -> Schedule:
-    """Give the schedule of a house: consents that ended, data whose period is over, keys that nothing belongs to.
+    """Give the schedule of a house: consents that ended and links of mails long closed, data whose period is over, keys that nothing belongs to.
 
     With `watch_links` in `serving.toml` also the links to the operators' own texts.
 
     Clause: retention.ceiling (APPI 22; GDPR 5(1)(e))
     """
     jobs = (
-        Job("consents", lambda: {"expired": expire_ended(house)}),
+        Job("consents", lambda: {"expired": expire_ended(house), "links_forgotten": forget_late(house)}),
         Job("retention", lambda: _sweep(house)),
         Job("keys", lambda: {"destroyed": house.vault.orphan_sweep()}, at=DEEP_NIGHT, days=7),
         *([Job("links", lambda: links.counts(links.check(house)), at=DEEP_NIGHT)] if house.serving.watch_links else ()),

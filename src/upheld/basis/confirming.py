@@ -27,6 +27,9 @@ from upheld.web.refusals import Refusal
 PAUSE = timedelta(minutes=5)
 """How long after one mail nobody is sent the next about the same purpose, whoever enters their address."""
 
+KEPT = timedelta(days=30)
+"""How long after its last moment a link still says that it came too late and offers a new one; then it is forgotten."""
+
 CONFIRMED = "confirmed"
 
 
@@ -106,6 +109,16 @@ def ask_again(house: House, word: str) -> Pending:
     if not found.is_late(now) or more is None:
         return found
     return _say(house, found, "consent.requested", more)
+
+
+@retried
+def forget_late(house: House) -> int:
+    """Forget links that have long been closed, used or not; gives how many. What was said stays in the ledger.
+
+    Clause: basis.consent (GDPR 5(1)(e))
+    """
+    with house.store.write() as tx:
+        return store.forget_confirmations(tx, house.clock.now() - KEPT)
 
 
 def _say(house: House, found: Pending, kind: str, more: Mapping[str, str]) -> Pending:

@@ -155,9 +155,9 @@ def confirmation_of(tx: sa.Connection, digest: str) -> sa.Row[tuple[Any, ...]] |
     return tx.execute(sa.select(confirmation_table).where(confirmation_table.c.digest == digest)).first()
 
 
-def claim_confirmation(tx: sa.Connection) -> sa.Row[tuple[Any, ...]] | None:
-    """Take the next waiting mail for sending; None when none waits."""
-    query = sa.select(confirmation_table).where(confirmation_table.c.state == "waiting")
+def claim_confirmation(tx: sa.Connection, now: datetime) -> sa.Row[tuple[Any, ...]] | None:
+    """Take the next waiting mail for sending, if its link still opens; None when none waits."""
+    query = sa.select(confirmation_table).where(confirmation_table.c.state == "waiting", confirmation_table.c.until >= now)
     row = tx.execute(query.order_by(confirmation_table.c.entry).limit(1).with_for_update(skip_locked=True)).first()
     if row is not None:
         mark_confirmation(tx, row.digest, "sending")
@@ -167,6 +167,11 @@ def claim_confirmation(tx: sa.Connection) -> sa.Row[tuple[Any, ...]] | None:
 def mark_confirmation(tx: sa.Connection, digest: str, state: str) -> None:
     """Write how a mail stands."""
     tx.execute(sa.update(confirmation_table).where(confirmation_table.c.digest == digest).values(state=state))
+
+
+def forget_confirmations(tx: sa.Connection, before: datetime) -> int:
+    """Delete the links that opened until some time ago; gives how many there were."""
+    return tx.execute(sa.delete(confirmation_table).where(confirmation_table.c.until < before)).rowcount
 
 
 def put_assessment(tx: sa.Connection, made: Assessment) -> None:

@@ -15,6 +15,7 @@ import pytest
 from tests.services.mail.conftest import Sink, settings_for
 from tests.support import HANAKO, LENA, REFERENCE, SATO, Site, copy_policy, edit
 from upheld.app_mail import Poster
+from upheld.app_schedule import schedule_of
 from upheld.services.mail import MailUnreachableError, Smtp
 from upheld.services.mail.confirming import send_waiting
 
@@ -196,6 +197,29 @@ def test_a_server_that_is_away_loses_no_mail(site: Site, sink: Sink, smtp: Smtp)
     assert kinds(site, "service.failed") == ["service.failed"]
     sink.answers.clear()
     assert send_waiting(site.house, smtp) == 0
+
+
+def test_a_mail_that_could_not_leave_in_time_leaves_no_more(site: Site, sink: Sink, smtp: Smtp) -> None:
+    """After the link's last moment its mail is not sent: nobody gets a link that gives nothing."""
+    sign_up(site, LENA)
+    site.clock.advance(DAY + timedelta(minutes=1))
+    assert send_waiting(site.house, smtp) == 0
+    assert sink.got == []
+
+
+def test_a_link_long_closed_is_forgotten_by_the_schedule(site: Site, sink: Sink, smtp: Smtp) -> None:
+    """A month after its last moment a link leads nowhere, used or not, mailed or not; what was said in time still stands."""
+    used, late = (sign_up(site, person) for person in (HANAKO, LENA))
+    assert send_waiting(site.house, smtp) == 2
+    site.http.post(link(sink.to(HANAKO)[0]), data={"confirm": "yes"})
+    unused = link(sink.to(LENA)[0])
+    site.clock.advance(30 * DAY)
+    assert dict(schedule_of(site.house).run("consents").done) == {"expired": 0, "links_forgotten": 0}
+    assert 'name="again"' in site.http.get(unused).text
+    site.clock.advance(DAY + timedelta(minutes=1))
+    assert dict(schedule_of(site.house).run("consents").done) == {"expired": 0, "links_forgotten": 2}
+    assert site.http.get(unused).status_code == 404
+    assert (code(site, used), code(site, late)) == ("", "consent_missing")
 
 
 def test_a_made_up_link_leads_nowhere(site: Site) -> None:

@@ -127,4 +127,30 @@ def unreachable(ctx: Context) -> Iterator[Finding]:
             yield from ctx.say("PP209", path, at_key=True, situation=situation.id)
 
 
-CHECKS = (missing_bases, one_at_a_time, statutes, assessments, open_ended, unreachable)
+def unconfirmable(ctx: Context) -> Iterator[Finding]:
+    """Find consents to be confirmed by mail where no address is asked for (PP215).
+
+    A banner's choice needs no mail, and a purpose that needs the address itself is spoken of already (PP107).
+    """
+    policy = ctx.policy
+    addresses = {name for name, item in policy.fields.items() if item.format == "email"}
+    asked = [line.purpose for line in policy.purpose_bases.values() if line.confirm is not None and line.purpose in policy.purposes]
+    for purpose in asked:
+        if addresses & set(policy.purposes[purpose].needs):
+            continue
+        for situation in policy.situations.values():
+            channel = policy.channels.get(situation.channel)
+            silent = (channel is not None and channel.how == "browser") or addresses & set(situation.fields)
+            if purpose in situation.purpose_ids and not silent:
+                regimes = [name for name in policy.reach if _asks_consent(ctx, purpose, situation.id, name)]
+                if regimes:
+                    path = ("basis", "purposes", purpose, "confirm")
+                    yield from ctx.say("PP215", path, purpose=purpose, situation=situation.id, regimes=regimes)
+
+
+def _asks_consent(ctx: Context, purpose: str, situation: str, regime: str) -> bool:
+    basis = ctx.policy.bases.get(basis_in(ctx.policy, ctx.law, purpose, situation, regime, ctx.as_of))
+    return basis is not None and basis.proof == "consent_record"
+
+
+CHECKS = (missing_bases, one_at_a_time, statutes, assessments, open_ended, unreachable, unconfirmable)

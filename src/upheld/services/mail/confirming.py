@@ -47,7 +47,7 @@ def _claimed(house: House, most: int) -> Iterator[Any]:
 @retried
 def _claim(house: House) -> Any:
     with house.store.write() as tx:
-        return basis_store.claim_confirmation(tx)
+        return basis_store.claim_confirmation(tx, house.clock.now())
 
 
 def _one(house: House, row: Any, transport: Transport) -> bool:
