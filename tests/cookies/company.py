@@ -80,6 +80,8 @@ class Company:
     guarded: bool = True
     trusted_types: bool = False
     base: dict[str, str] = field(default_factory=dict)
+    scripts: dict[str, str] = field(default_factory=dict)
+    """Further scripts of the site, by path."""
     country: str = ""
     """What the edge before the site takes every visitor's country to be."""
 
@@ -99,8 +101,9 @@ class Company:
         if scope["path"] == "/site.css":
             await _answer(send, b"text/css", CSS.encode())
             return
-        if scope["path"] == "/widget.js":
-            await _answer(send, b"text/javascript", WIDGET.encode())
+        script = {"/widget.js": WIDGET, **self.scripts}.get(scope["path"])
+        if script is not None:
+            await _answer(send, b"text/javascript", script.encode())
             return
         lang = "ja" if scope["path"].startswith("/ja") else "en"
         html = (self.page or ordinary)(scope, lang)

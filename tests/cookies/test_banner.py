@@ -153,6 +153,13 @@ def test_a_refusal_asks_no_more_a_typo_neither_a_new_recipient_does(world: World
 # how it is met
 
 
+CUT = """(all) => all.filter((one) => one.scrollWidth > one.clientWidth || one.getClientRects().length !== 1 || one.offsetHeight > 60)
+    .map((one) => one.textContent)"""
+SEEN = """() => { const one = document.activeElement, box = one.getBoundingClientRect(), style = getComputedStyle(one);
+    const there = box.top >= -1 && box.bottom <= innerHeight + 1 && one.contains(document.elementFromPoint(box.x + box.width / 2, box.y + box.height / 2));
+    return { name: one.dataset.upheldDo || one.id || one.tagName, seen: there, ring: style.outlineStyle !== 'none' && parseFloat(style.outlineWidth) >= 2 }; }"""
+
+
 @pytest.mark.parametrize("lang", ["en", "ja"])
 @pytest.mark.parametrize("width", [320, 360, 1280])
 def test_it_is_accessible_and_shifts_nothing(world: World, lang: str, width: int) -> None:
@@ -169,15 +176,60 @@ def test_it_is_accessible_and_shifts_nothing(world: World, lang: str, width: int
     assert sideways(page) == 0
     report = Axe().run(page, options=TAGS)
     assert report.violations_count == 0, report.generate_report()
-    cut = "(all) => all.filter((one) => one.scrollWidth > one.clientWidth || one.getClientRects().length !== 1 || one.offsetHeight > 60).map((one) => one.textContent)"
-    assert page.locator(f"{BANNER} button").evaluate_all(cut) == []
+    assert page.locator(f"{BANNER} button").evaluate_all(CUT) == []
     box = page.locator(BANNER).bounding_box()
     assert box["y"] + box["height"] <= 800.5
     page.click(CHOOSE)
     report = Axe().run(page, options=TAGS)
     assert report.violations_count == 0, report.generate_report()
-    assert page.locator(".upheld-dialog button").evaluate_all(cut) == []
+    assert page.locator(".upheld-dialog button").evaluate_all(CUT) == []
     assert csp_messages(page) == []
+
+
+@pytest.mark.parametrize("lang", ["en", "ja"])
+def test_at_400_percent_it_stands_in_the_page_and_covers_nothing(world: World, lang: str) -> None:
+    """In a window of 1280 x 1024 at 400 % it scrolls with the page; each control of both layers comes into sight by Tab."""
+    page = ready(world.visit("DE", viewport={"width": 320, "height": 256}), f"/{lang}")
+    assert sideways(page) == 0
+    assert page.locator(BANNER).evaluate("(one) => [getComputedStyle(one).position, document.body.style.paddingBottom]") == ["static", ""]
+    assert page.locator(f"{BANNER} button").evaluate_all(CUT) == []
+    for name in ("A", "A", "accept_all", "reject_all", "choose"):
+        page.keyboard.press("Tab")
+        assert page.evaluate(SEEN) == {"name": name, "seen": True, "ring": True}
+    page.keyboard.press("Enter")
+    assert page.locator(".upheld-dialog").evaluate("(one) => one.getBoundingClientRect().bottom <= innerHeight && one.scrollWidth <= one.clientWidth")
+    assert page.locator(".upheld-dialog button").evaluate_all(CUT) == []
+    met = set()
+    for _ in range(8):
+        page.keyboard.press("Tab")
+        told = page.evaluate(SEEN)
+        if told["name"] in {"upheld-analyse", "upheld-announce", "save", "accept_all", "reject_all", "close"}:
+            assert told["seen"], told
+            met.add(told["name"])
+    assert len(met) == 6
+
+
+def test_it_keeps_its_shape_in_forced_colours_and_does_not_move(world: World) -> None:
+    """With the person's own colours every button and box has an edge, the focus a ring; asked for no motion, nothing moves."""
+    page = world.visit("DE", viewport={"width": 640, "height": 700}, forced_colors="active", reduced_motion="reduce")
+    edge = """(all) => all.filter((one) => { const style = getComputedStyle(one);
+        return parseFloat(style.borderTopWidth) < 1 || style.borderTopColor === style.backgroundColor; }).map((one) => one.outerHTML)"""
+    moving = """() => document.getAnimations().length + [...document.querySelectorAll('[class^=upheld] *')].filter((one) =>
+        parseFloat(getComputedStyle(one).transitionDuration) > 0 || parseFloat(getComputedStyle(one).animationDuration) > 0).length"""
+    ready(page, "/en")
+    for layer in (BANNER, ".upheld-dialog"):
+        assert page.locator(f"{layer}, {layer} button").evaluate_all(edge) == []
+        assert page.locator(f"{layer} button").evaluate_all(CUT) == []
+        assert page.evaluate(moving) == 0
+        told = {"name": ""}
+        while told["name"] != ("choose" if layer == BANNER else "close"):
+            page.keyboard.press("Tab")
+            told = page.evaluate(SEEN)
+            assert (told["seen"], told["ring"]) == (True, True), told
+        if layer == BANNER:
+            page.keyboard.press("Enter")
+    tick = page.locator("#upheld-analyse")
+    assert tick.evaluate("(one) => [getComputedStyle(one).appearance, one.offsetWidth >= 24]") == ["auto", True]
 
 
 @pytest.mark.parametrize("lang", ["en", "ja"])

@@ -9,6 +9,7 @@ import pytest
 
 from tests.cookies.company import COUNTER_HOST, ELSEWHERE, HOST, PRIVACY, from_elsewhere, with_widget
 from tests.cookies.conftest import with_counter
+from tests.cookies.likeness import LIKENESS, with_likeness
 from tests.cookies.world import ALLOW, BANNER, REFUSE, World, chosen, csp_messages, opened, ready
 from tests.support import edit
 
@@ -22,6 +23,7 @@ def running(serve: Callable[[Any], str], playwright: Any, tmp_path_factory: pyte
     folder = with_counter(tmp_path_factory.mktemp("widget") / "policy")
     edit(folder, "cookies.yaml", "the pages you view, a number of your browser", MARKED)
     with opened(serve, playwright, folder) as world:
+        world.company.scripts["/likeness.js"] = LIKENESS
         yield world
 
 
@@ -93,6 +95,69 @@ def test_the_signal_and_a_stored_choice_keep_the_widget_closed(world: World) -> 
     assert "Global Privacy Control" in page.locator(".upheld-line").inner_text()
     assert page.context.cookies() == []
     assert world.strangers.seen == []
+
+
+# a widget that is met as vanilla-cookieconsent is
+
+
+def test_the_adapter_gives_the_package_policy_texts_and_frees_the_keyboard(world: World) -> None:
+    """Texts of the policy stand escaped in a widget that writes HTML; Tab leaves its first layer, which would keep it."""
+    world.write(with_likeness)
+    page = ready(world.visit("DE"))
+    assert page.locator("#cc-main .cm").is_visible()
+    assert page.locator(BANNER).count() == 0
+    reached = []
+    for _ in range(40):
+        page.keyboard.press("Tab")
+        reached.append(page.evaluate("document.activeElement.dataset.role || document.activeElement.id"))
+        if reached[-1] == "last":
+            break
+    assert reached[:3] == ["all", "necessary", "show"]
+    assert reached[-1] == "last"
+    page.click("[data-role=show]")
+    assert MARKED in page.locator("#cc-main .pm").inner_text()
+    assert page.locator("#cc-main .pm b").count() == 0
+    assert page.locator("#cc-main .pm input:checked").evaluate_all("(all) => all.map((one) => one.value)") == ["necessary"]
+    assert (world.strangers.seen, page.context.cookies()) == ([], [])
+    assert csp_messages(page) == []
+
+
+def test_a_choice_in_the_package_has_a_receipt_and_its_cookie_is_a_mirror(world: World) -> None:
+    """Allowing one purpose is kept on the server and mirrored; without our cookie the mirror alone lets nothing run."""
+    world.write(with_likeness)
+    page = ready(world.visit("DE"))
+    page.click("[data-role=show]")
+    page.check("#cc-main .pm [value=analyse]")
+    chosen(page, "#cc-main .pm [data-role=save]")
+    last = stated(world)[-1]
+    assert (last["action"], last["states"]) == ("custom", {"analyse": "granted", "announce": "refused"})
+    ready(page, "/en/more")
+    assert f"{COUNTER_HOST}/count.js" in world.strangers.seen
+    assert page.locator("#cc-main .cm").is_hidden()
+    assert page.evaluate("[CookieConsent.acceptedCategory('analyse'), CookieConsent.acceptedCategory('announce')]") == [True, False]
+    with page.expect_response("**/consent/receipts"), page.expect_navigation():
+        page.evaluate("CookieConsent.acceptCategory([])")
+    assert stated(world)[-1]["action"] == "withdraw"
+    assert stated(world)[-1]["states"] == {"analyse": "withdrawn"}
+    page.context.clear_cookies(name="upheld_consent")
+    world.strangers.seen.clear()
+    ready(page)
+    assert page.locator("#cc-main .cm").is_visible()
+    assert world.strangers.seen == []
+
+
+def test_the_package_speaks_the_pages_language_and_heeds_the_signal(world: World) -> None:
+    """A page that changes `lang` has the widget drawn anew; with GPC it is not shown and nothing is stored."""
+    world.write(with_likeness)
+    page = ready(world.visit("DE"))
+    page.evaluate("document.documentElement.lang = 'ja'")
+    page.locator("#cc-main .cm", has_text="すべて拒否").wait_for()
+    chosen(page, "#cc-main .cm [data-role=necessary]")
+    assert (stated(world)[-1]["action"], stated(world)[-1]["language"]) == ("reject_all", "ja")
+    page = ready(world.visit("JP", gpc=True))
+    assert page.locator("#cc-main .cm").is_hidden()
+    assert "Global Privacy Control" in page.locator(".upheld-line").inner_text()
+    assert (page.context.cookies(), world.strangers.seen) == ([], [])
 
 
 # another origin

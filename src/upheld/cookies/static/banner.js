@@ -46,7 +46,8 @@
   };
 
   const room = () => {
-    const high = region && region.isConnected ? `${region.offsetHeight}px` : "";
+    const over = region && region.isConnected && getComputedStyle(region).position === "fixed"; // not in a very low window
+    const high = over ? `${region.offsetHeight}px` : "";
     root.style.scrollPaddingBottom = high;
     document.body.style.paddingBottom = high;
   };
