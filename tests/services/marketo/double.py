@@ -82,7 +82,8 @@ class Instance:
         """What anybody sees there of an address, found without the service's help."""
         shown = {key: self._digest(key) for key, one in self.fake.people.leads.items() if self._is(key, person) and one.partition != 99}
         lists = {f"{number}:{key}": b"" for number, members in self.fake.people.members.items() for key in members if key in shown}
-        return {**{str(key): value for key, value in shown.items()}, **lists}
+        logs = {f"activities {key}": b"" for key in shown if self.fake.people.activities.get(key)}
+        return {**{str(key): value for key, value in shown.items()}, **lists, **logs}
 
     def others(self, *apart_from: Planted) -> Mapping[str, bytes]:
         """People by id and lists by number, without times of change."""

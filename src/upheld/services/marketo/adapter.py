@@ -8,11 +8,15 @@ from dataclasses import dataclass
 from upheld.policy.model import Frozen
 from upheld.services.marketo.applying import LINGERS, Hands, reason_of, written
 from upheld.services.marketo.client import MarketoClient
+from upheld.services.marketo.extract import Extract
 from upheld.services.marketo.mapping import MarketoMap
 from upheld.services.marketo.reading import (
+    ACTIVITIES,
     LEADS,
     MEMBERS,
     Row,
+    activities_of,
+    activity_types,
     by_id,
     everything,
     lead_ref,
@@ -27,11 +31,13 @@ from upheld.services.port import NotCapableError, ServiceError, need
 _READS, _WRITES, _LISTS = ("Read-Only Lead",), ("Read-Write Lead",), ("Read-Only Lead", "Read-Only Asset")
 _HIDDEN = "who lies in a partition that the API user does not see is not found; nobody is found by telephone number"
 _NAMED = "the operator's list of deletions goes on showing the name, for 14 days or longer; program members and custom objects go with the person"
-_SYNC = "what is synchronised from Salesforce is written over by it again: correct it there first"
+_SYNC = "the log of activities keeps the old value; what is synchronised from Salesforce is written over by it: correct it there first"
 _ADDRESS = "it is kept by address and outlives the deleted person: say so in the policy"
 _STAFF = "it stops mail, campaigns and calls; people who work there still see the person"
 _OURS = "only what was set from here is taken back"
 _PLACE = "a place in a list holds nothing but the person's number"
+_LOG = "activities are the instance's own log: they are read, and go when the person goes"
+_WITH = "activities go with the person and not before; whether reports keep them is not told"
 
 
 @dataclass(slots=True)
@@ -46,7 +52,7 @@ class MarketoService:
     """Where new people are put; the instance's own choice where it is empty."""
 
     def capabilities(self) -> tuple[Can, ...]:
-        """Say what is done with people and with their places in static lists."""
+        """Say what is done with people, their places in static lists, and their activities."""
         none: tuple[Op, ...] = ("write", "correct", "restrict", "release", "suppress", "unsuppress")
         return (
             Can(LEADS, "find", "partial", _HIDDEN, needs=_READS),
@@ -62,29 +68,34 @@ class MarketoService:
             Can(MEMBERS, "fetch", "full", needs=_LISTS),
             Can(MEMBERS, "erase", "full", needs=_WRITES),
             *(Can(MEMBERS, op, "none", _PLACE) for op in none),
+            Can(ACTIVITIES, "find", "partial", _HIDDEN, needs=_READS),
+            Can(ACTIVITIES, "fetch", "full", needs=("Read-Only Activity",)),
+            Can(ACTIVITIES, "erase", "partial", _WITH, needs=_WRITES),
+            *(Can(ACTIVITIES, op, "none", _LOG) for op in none),
         )
 
     def locations(self) -> Iterator[Place]:
         """Say what the contract says: the operator's interface does not tell where an instance lies."""
-        for store in (LEADS, MEMBERS):
+        for store in (LEADS, MEMBERS, ACTIVITIES):
             for country in self.stored_in:
                 yield Place(store, country, country, "contract", self.client.now)
 
     def find(self, who: Identities) -> Iterator[Ref]:
-        """Stream everybody of an address, however often it stands there, and their places in lists.
+        """Stream everybody of an address, however often it stands there, their activities, and their places in lists.
 
         Raises NotCapableError for somebody who is known only by what cannot be searched.
         """
         for row in everything(self.client, self.mapping, who):
             ref = lead_ref(self.mapping, row)
             yield ref
+            yield Ref(ACTIVITIES, ref.key, b"")  # nobody is without: the first is that they came
             for key in lists_of(self.client, int(row["id"])):
                 yield Ref(MEMBERS, (key, int(row["id"])), b"")
 
     def there(self, refs: Sequence[Ref]) -> Iterator[Ref]:
         """Give the records that are still there."""
         rows = by_id(self.client, self.mapping, refs)
-        yield from (ref for ref in refs if ref.store == LEADS and ref.key[0] in rows)
+        yield from (ref for ref in refs if ref.store != MEMBERS and ref.key[0] in rows)
         yield from members_there(self.client, refs)
 
     def fetch(self, refs: Sequence[Ref]) -> Iterator[Item]:
@@ -93,8 +104,13 @@ class MarketoService:
         for ref in refs:
             if ref.store == LEADS and ref.key[0] in rows:
                 yield self._item(ref, rows[ref.key[0]])
-        for ref in members_there(self.client, refs):
-            yield Item(ref, Frozen({"list": str(ref.key[0])}))
+        if logs := [ref for ref in refs if ref.store == ACTIVITIES and ref.key[0] in rows]:
+            types = activity_types(self.client)
+            yield from (Item(ref, Frozen(activities_of(self.client, rows[int(str(ref.key[0]))], types))) for ref in logs)
+        if places := list(members_there(self.client, refs)):
+            asked = {"id": list(dict.fromkeys(str(ref.key[0]) for ref in places))}
+            names = {int(row["id"]): str(row.get("name") or "") for page in self.client.pages("lists.json", asked) for row in page.rows}
+            yield from (Item(ref, Frozen({"list": names.get(int(str(ref.key[0])), str(ref.key[0]))})) for ref in places)
 
     def write(self, delivery: Delivery) -> tuple[Ref, Outcome]:
         """Put somebody there, or add to the one who is there already; twice is once.
@@ -136,6 +152,11 @@ class MarketoService:
         for row in self.client.ask("customobjects.json").rows:
             if (name := str(row.get("name"))) not in self.mapping.custom_objects:
                 yield Seen(f"customobjects/{name}", "", "store_undeclared")
+
+    @property
+    def extract(self) -> Extract:
+        """Give the bulk extract, for many people and for those whom a search does not see."""
+        return Extract(self.client, self.mapping)
 
     def close(self) -> None:
         """Let go of the connection."""

@@ -11,6 +11,7 @@ from upheld.services.marketo.client import MarketoClient
 from upheld.services.marketo.errors import trouble_of
 from upheld.services.marketo.mapping import MarketoMap, Target
 from upheld.services.marketo.reading import (
+    ACTIVITIES,
     LEADS,
     MEMBERS,
     Row,
@@ -112,15 +113,19 @@ class Hands:
         Clause: services (APPI 35; GDPR 17)
         """
         leads = [ref for ref in job.refs if ref.store == LEADS]
-        rows = by_id(self.client, self.mapping, leads)
+        logs = [ref for ref in job.refs if ref.store == ACTIVITIES]
+        rows = by_id(self.client, self.mapping, [*leads, *logs])
         changed = {ref.key[0] for ref in leads if ref.key[0] in rows and lead_ref(self.mapping, rows[ref.key[0]]).version != ref.version}
         stays = Outcome("conflict", "changed_since")
         yield from ((ref, stays) for ref in job.refs if ref.key[-1] in changed)
         yield from self._leave([ref for ref in job.refs if ref.store == MEMBERS and ref.key[1] not in changed])
         there = [ref for ref in leads if ref.key[0] in rows and ref.key[0] not in changed]
-        for some in batches(there):
-            yield from self._delete(some)
-        yield from self._gone([ref for ref in leads if ref.key[0] not in rows])
+        gone = [ref for ref in leads if ref.key[0] not in rows]
+        fate: dict[object, Outcome] = {}
+        for ref, outcome in (*(one for some in batches(there) for one in self._delete(some)), *self._gone(gone)):
+            fate[ref.key[0]] = outcome
+            yield ref, outcome
+        yield from ((ref, _with(fate.get(ref.key[0]), there=ref.key[0] in rows)) for ref in logs if ref.key[0] not in changed)
 
     def _leave(self, refs: Sequence[Ref]) -> Done:
         for key, some in by_list(refs).items():
@@ -167,6 +172,15 @@ class Hands:
         token = self.client.ask("activities/pagingtoken.json", {"sinceDatetime": since.isoformat()}).next
         for page in self.client.pages("activities/deletedleads.json", {"nextPageToken": token}):
             yield from page.rows
+
+
+def _with(person: Outcome | None, *, there: bool) -> Outcome:
+    """Say what becomes of activities: they share the fate of their person, and are not taken alone."""
+    if not there:
+        return Outcome("already", "1004")
+    if person is None:
+        return Outcome("denied", "goes_with_person")
+    return Outcome("done", evidence=person.evidence) if person.word == "pending_window" else person
 
 
 def written(target: Target, value: str) -> dict[str, Any]:

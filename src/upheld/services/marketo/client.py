@@ -80,11 +80,20 @@ class MarketoClient:
         """Read page after page: an empty page is not the last one as long as the operator says that more follow."""
         token = ""
         while True:
-            answer = self.ask(path, {**params, "nextPageToken": token} if token else params)
+            answer = self._page(path, params, token)
             yield answer
             if not answer.next or not answer.more or answer.next == token:
                 return
             token = answer.next
+
+    def _page(self, path: str, params: Mapping[str, str | Sequence[str]], token: str) -> Answer:
+        """Read one page; a token that is no longer taken means to begin again, later, and not that the call was wrong."""
+        try:
+            return self.ask(path, {**params, "nextPageToken": token} if token else params)
+        except ServiceError as error:
+            if token and error.diagnostic.code == "1003":
+                raise ServiceError("transient", "page_token_expired") from None
+            raise
 
     def tell(self, path: str, body: Mapping[str, Any], *, verb: str = "POST") -> Answer:
         """Change something: records in the body, one row of the answer for each of them."""
@@ -122,9 +131,14 @@ class MarketoClient:
         token = self._bearer()
         try:
             with self._pace.turn(self._key, self._rate):
-                return _sent(lambda: self._http.request(verb, target, headers={"Authorization": f"Bearer {token}"}, **sent))
+                answer = _sent(lambda: self._http.request(verb, target, headers={"Authorization": f"Bearer {token}"}, **sent))
         except SpentError:
             raise ServiceError("quota", "share_of_day_used", retry_at=quota_again(self.now)) from None
+        if answer.status_code == 429:
+            seconds = answer.headers.get("Retry-After", "")
+            later = self.now + timedelta(seconds=int(seconds)) if seconds.isdecimal() else None
+            raise ServiceError("throttle", "http_429", retry_at=later)
+        return answer
 
     def _read(self, answer: httpx.Response) -> Answer:
         told = _json(answer)
@@ -163,7 +177,7 @@ class MarketoClient:
             rows = self._read(self._raw("GET", f"{_REST}stats/usage.json", {})).rows
             used = int(rows[0].get("total") or 0) if rows else 0
         except ServiceError as error:
-            if error.trouble != "permission":
+            if error.diagnostic.code != "603":
                 self._pace.forget_period(self._key)
                 raise
             used = 0  # this credential may not look: half of a whole day is the most it can be
@@ -182,16 +196,16 @@ def _sent(call: Callable[[], httpx.Response]) -> httpx.Response:
         answer = call()
     except httpx.HTTPError:
         raise ServiceError("transient", "no_answer") from None
-    if answer.status_code == 200 or answer.status_code == 401:
+    if answer.status_code in (200, 401, 429):
         return answer
-    if answer.status_code == 429:
-        raise ServiceError("throttle", "http_429")
     raise ServiceError("transient" if answer.status_code >= 500 else "bug", f"http_{answer.status_code}")
 
 
 def _json(answer: httpx.Response, *, refused: str = "http_401") -> Mapping[str, Any]:
     if answer.status_code == 401:
         raise ServiceError("permission", refused)
+    if answer.status_code != 200:
+        raise ServiceError("throttle", f"http_{answer.status_code}")
     try:
         told = answer.json()
     except ValueError:

@@ -13,9 +13,11 @@ from upheld.services.marketo.mapping import MarketoMap, Target
 from upheld.services.model import Identities, Ref
 from upheld.services.port import NotCapableError, ServiceError
 
-LEADS, MEMBERS = "leads", "list_members"
+LEADS, MEMBERS, ACTIVITIES = "leads", "list_members", "activities"
 BATCH = 300
 """How many values or records one call takes."""
+KINDS, DELETION = 10, 37
+"""How many kinds of activities one call takes, and the kind that a deletion is."""
 Row = Mapping[str, Any]
 T = TypeVar("T")
 
@@ -34,7 +36,7 @@ def people(client: MarketoClient, mapping: MarketoMap, field: str, values: Seque
     """
     if any("," in value for value in values):
         raise ServiceError("tenant", "value_has_comma")
-    fields = ",".join(dict.fromkeys(("id", field, *mapping.told, *mapping.flags, *mapping.identity.values())))
+    fields = ",".join(dict.fromkeys(("id", "createdAt", field, *mapping.told, *mapping.flags, *mapping.identity.values())))
     for some in batches(list(dict.fromkeys(values))):
         wanted = {value.strip().casefold() for value in some}
         asked = {"filterType": field, "filterValues": ",".join(some), "fields": fields, "batchSize": str(BATCH)}
@@ -89,8 +91,8 @@ def by_list(refs: Sequence[Ref]) -> Mapping[int, list[Ref]]:
 
 
 def by_id(client: MarketoClient, mapping: MarketoMap, refs: Sequence[Ref]) -> dict[int, Row]:
-    """Read the people of some records by their ids; who is gone is missing."""
-    ids = [str(ref.key[0]) for ref in refs if ref.store == LEADS]
+    """Read the people whose records or activities are named, by their ids; who is gone is missing."""
+    ids = [str(ref.key[0]) for ref in refs if ref.store != MEMBERS]
     return {int(row["id"]): row for row in people(client, mapping, "id", ids)} if ids else {}
 
 
@@ -99,6 +101,36 @@ def lead_ref(mapping: MarketoMap, row: Row) -> Ref:
     held = [(name, row.get(name)) for name in sorted(mapping.told)]
     version = hashlib.sha256(json.dumps(held, ensure_ascii=False, default=str).encode()).digest()[:16]
     return Ref(LEADS, (int(row["id"]),), version)
+
+
+def activities_of(client: MarketoClient, row: Row, types: Mapping[int, str]) -> Mapping[str, str]:
+    """Give everything that the instance noted of a person since it knows them: when and what kind, with its values.
+
+    Ten kinds a call, and pages without an entry in between are no end.
+    """
+    since = str(row.get("createdAt") or "")
+    told: dict[str, str] = {}
+    numbers = sorted(types)
+    for some in (numbers[start : start + KINDS] for start in range(0, len(numbers), KINDS)):
+        token = client.ask("activities/pagingtoken.json", {"sinceDatetime": since}).next
+        asked = {"leadIds": str(row["id"]), "activityTypeIds": ",".join(map(str, some)), "nextPageToken": token}
+        for page in client.pages("activities.json", asked):
+            for one in page.rows:
+                values = [str(one.get("primaryAttributeValue") or ""), *(_said(each) for each in one.get("attributes") or ())]
+                kind = types.get(int(one["activityTypeId"]), str(one["activityTypeId"]))
+                told[f"{one['activityDate']} {kind} {one['id']}"] = "; ".join(value for value in values if value)
+    return told
+
+
+def activity_types(client: MarketoClient) -> Mapping[int, str]:
+    """Give the kinds of activities of an instance but that of a deletion, which no living person has."""
+    rows = client.ask("activities/types.json").rows
+    return {int(row["id"]): str(row.get("name") or "") for row in rows if int(row["id"]) != DELETION}
+
+
+def _said(attribute: Mapping[str, Any]) -> str:
+    value = attribute.get("value")
+    return f"{attribute.get('name')}: {value}" if value not in (None, "") else ""
 
 
 def value_of(row: Row, target: Target) -> str:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -12,11 +10,12 @@ from typing import Any
 
 from upheld.services.marketo.fake.exports import Exports
 from upheld.services.marketo.fake.limits import Client, Gate
-from upheld.services.marketo.fake.people import BATCH, Lead, People, stamp
+from upheld.services.marketo.fake.people import BATCH, TYPES, Lead, People, stamp
 from upheld.services.marketo.fake.refusals import RefusedError, reason
+from upheld.services.marketo.fake.tokens import Pages
 
-LOG_PAGE = timedelta(days=1)
-"""How much of the list of deletions one page looks through: pages may be empty although more follow."""
+LOG_PAGE, ACTIVITY_PAGE = timedelta(days=1), timedelta(days=30)
+"""How much of the list of deletions and of the activities one page looks through: it may be empty although more follow."""
 DELETED = 37
 _DEFAULT = ("id", "email", "firstName", "lastName", "createdAt", "updatedAt")
 
@@ -73,6 +72,7 @@ class Api:
         """Learn the methods."""
         self._people, self._exports, self._gate = people, exports, gate
         self.custom_objects: list[str] = []
+        self.pages = Pages()
         page = ("batchSize", "nextPageToken")
         self.routes = (
             self._route("GET", "/rest/v1/leads.json", self._leads, "filterType", "filterValues", "fields", *page),
@@ -81,11 +81,14 @@ class Api:
             self._route("GET", "/rest/v1/leads/describe2.json", self._describe),
             self._route("GET", "/rest/v1/leads/partitions.json", self._partitions),
             self._route("GET", r"/rest/v1/leads/(\d+)/listMembership.json", self._lists_of, *page),
+            self._route("GET", "/rest/v1/lists.json", self._lists, "id", *page),
             self._route("GET", r"/rest/v1/lists/(\d+)/leads/ismember.json", self._is_member, "id"),
             self._route("POST", r"/rest/v1/lists/(\d+)/leads.json", self._add, "id", writes=True),
             self._route("DELETE", r"/rest/v1/lists/(\d+)/leads.json", self._remove, "id", writes=True),
             self._route("GET", "/rest/v1/activities/pagingtoken.json", self._paging, "sinceDatetime"),
             self._route("GET", "/rest/v1/activities/deletedleads.json", self._deleted, *page),
+            self._route("GET", "/rest/v1/activities/types.json", self._types),
+            self._route("GET", "/rest/v1/activities.json", self._activities, "leadIds", "activityTypeIds", *page),
             self._route("GET", "/rest/v1/stats/usage.json", self._usage),
             self._route("GET", "/rest/v1/customobjects.json", self._custom, "names"),
             self._route("POST", "/bulk/v1/leads/export/create.json", lambda call: _result([exports.create(call.body)])),
@@ -124,11 +127,11 @@ class Api:
         if set(fields) - self._people.kinds.keys():
             raise RefusedError("1006")
         wanted = {value.casefold() for value in values}
-        after = int(_read_token(call.one("nextPageToken"), "leads") or 0)
+        after = int(self.pages.place(call.one("nextPageToken"), "leads") or 0)
         found = [one for one in self._people.visible() if one.id > after and self._value(one, kind.name).casefold() in wanted]
         told = _result([self._people.shown(one, fields) for one in found[: call.batch]])
         if len(found) > call.batch:
-            told |= {"nextPageToken": _token("leads", str(found[call.batch - 1].id)), "moreResult": True}
+            told |= {"nextPageToken": self.pages.token("leads", str(found[call.batch - 1].id)), "moreResult": True}
         return told
 
     def _value(self, one: Lead, name: str) -> str:
@@ -194,13 +197,18 @@ class Api:
         lead = self._people.seen(int(call.part))
         if lead is None:
             raise RefusedError("1004")
-        after = int(_read_token(call.one("nextPageToken"), "lists") or 0)
+        after = int(self.pages.place(call.one("nextPageToken"), "lists") or 0)
         found = [key for key, members in sorted(self._people.members.items()) if lead.id in members and key > after]
         now = stamp(lead.created)
         told = _result([{"listId": key, "createdAt": now, "updatedAt": now} for key in found[: call.batch]])
         if len(found) > call.batch:
-            told |= {"nextPageToken": _token("lists", str(found[call.batch - 1])), "moreResult": True}
+            told |= {"nextPageToken": self.pages.token("lists", str(found[call.batch - 1])), "moreResult": True}
         return told
+
+    def _lists(self, call: Call) -> dict[str, Any]:
+        asked = {_number(one) for one in call.params.get("id", ())}
+        shown = {key: name for key, name in self._people.lists.items() if not asked or key in asked}
+        return _result([{"id": key, "name": name, "workspaceName": "Default"} for key, name in shown.items()])
 
     def _members(self, call: Call) -> tuple[set[int], list[int]]:
         if int(call.part) not in self._people.lists:
@@ -244,22 +252,56 @@ class Api:
             raise RefusedError("1001") from None
         if since.tzinfo is None:
             raise RefusedError("1001")
-        return {"nextPageToken": _token("log", since.isoformat())}
+        return {"nextPageToken": self.pages.token("log", since.isoformat())}
 
     def _deleted(self, call: Call) -> dict[str, Any]:
-        since = datetime.fromisoformat(_read_token(call.one("nextPageToken"), "log") or self._missing())
-        end = min(since + LOG_PAGE, self._people.now)
-        whole = [one for one in self._people.deleted_since(since) if one.at <= end]
-        found = whole[: call.batch]
-        after = found[-1].at + timedelta(microseconds=1) if len(whole) > len(found) else end + timedelta(microseconds=1)
-        rows = [
-            {
+        since = self._since(call)
+        return self._log(call, LOG_PAGE, [
+            (one.at, {
                 "id": one.number, "marketoGUID": str(one.number), "leadId": one.lead, "activityDate": stamp(one.at),
                 "activityTypeId": DELETED, "primaryAttributeValueId": one.lead, "primaryAttributeValue": one.name, "attributes": [],
-            }
-            for one in found
-        ]  # fmt: skip
-        return {**_result(rows), "nextPageToken": _token("log", after.isoformat()), "moreResult": after <= self._people.now}
+            })
+            for one in self._people.deleted_since(since)
+        ])  # fmt: skip
+
+    def _types(self, call: Call) -> dict[str, Any]:
+        types = {**TYPES, DELETED: "Delete Lead"}
+        return _result([{"id": key, "name": name, "description": "", "attributes": []} for key, name in types.items()])
+
+    def _activities(self, call: Call) -> dict[str, Any]:
+        """Give activities of at most 30 people and ten kinds."""
+        leads, types = ([_number(one) for text in call.params.get(key, ()) for one in text.split(",")] for key in ("leadIds", "activityTypeIds"))
+        if not 1 <= len(types) <= 10 or len(leads) > 30:
+            raise RefusedError("1003")
+        asked = [one for one in leads if self._people.seen(one)]
+        rows = [one for key in asked for one in self._people.activities.get(key, ()) if one.type in types and one.at >= self._since(call)]
+        return self._log(call, ACTIVITY_PAGE, [
+            (one.at, {
+                "id": one.number, "marketoGUID": str(one.number), "leadId": one.lead, "activityDate": stamp(one.at),
+                "activityTypeId": one.type, "primaryAttributeValue": one.what,
+                "attributes": [{"name": name, "value": value} for name, value in one.attributes.items()],
+            })
+            for one in rows
+        ])  # fmt: skip
+
+    def _log(self, call: Call, span: timedelta, rows: list[tuple[datetime, dict[str, Any]]]) -> dict[str, Any]:
+        """Give one page of a log: what lies in one span of time, and a token for what comes after it."""
+        end = min(self._since(call) + span, self._people.now)
+        whole = sorted((one for one in rows if one[0] <= end), key=lambda one: (one[0], one[1]["id"]))
+        after = self._offset(call)
+        found = whole[after : after + call.batch]
+        place = f"{self._since(call).isoformat()} {after + len(found)}"
+        if len(whole) <= after + len(found):
+            end += timedelta(microseconds=1)
+            place = f"{end.isoformat()} 0"
+        more = len(whole) > after + len(found) or end <= self._people.now
+        return {**_result([row for _, row in found]), "nextPageToken": self.pages.token("log", place), "moreResult": more}
+
+    def _since(self, call: Call) -> datetime:
+        return datetime.fromisoformat((self.pages.place(call.one("nextPageToken"), "log") or self._missing()).partition(" ")[0])
+
+    def _offset(self, call: Call) -> int:
+        return int(self.pages.place(call.one("nextPageToken"), "log").partition(" ")[2] or 0)
 
     @staticmethod
     def _missing() -> str:
@@ -286,20 +328,3 @@ def _number(told: object) -> int:
     if not text.isdecimal():
         raise RefusedError("1001")
     return int(text)
-
-
-def _token(kind: str, place: str) -> str:
-    return base64.urlsafe_b64encode(json.dumps([kind, place]).encode()).decode()
-
-
-def _read_token(text: str, kind: str) -> str:
-    """Read a token of a page; raises RefusedError 1003 for one that is not of this method."""
-    if not text:
-        return ""
-    try:
-        found, place = json.loads(base64.urlsafe_b64decode(text))
-    except ValueError:
-        raise RefusedError("1003") from None
-    if found != kind:
-        raise RefusedError("1003")
-    return str(place)

@@ -65,6 +65,26 @@ class Lead:
     forbidden: bool = False
 
 
+TYPES = {
+    1: "Visit Webpage", 2: "Fill Out Form", 3: "Click Link", 6: "Send Email", 7: "Email Delivered", 8: "Email Bounced",
+    9: "Unsubscribe Email", 10: "Open Email", 11: "Click Email", 12: "New Lead", 13: "Change Data Value", 22: "Change Score",
+    24: "Add to List", 25: "Remove from List",
+}  # fmt: skip
+"""Kinds of activities by number; that of a deletion is read by a method of its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Activity:
+    """Something that a person did or that was done with them, with the values of that moment."""
+
+    number: int
+    lead: int
+    type: int
+    at: datetime
+    what: str = field(default="", repr=False)
+    attributes: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+
 @dataclass(frozen=True, slots=True)
 class Gone:
     """What is left of a deleted person until it is pruned: the operator's list shows the name."""
@@ -95,6 +115,7 @@ class People:
         self.kinds = standard()
         self.leads: dict[int, Lead] = {}
         self.gone: list[Gone] = []
+        self.activities: dict[int, list[Activity]] = {}
         self.partitions: dict[int, str] = {1: "Default"}
         self.hidden: set[int] = set()
         self.lists: dict[int, str] = {}
@@ -120,7 +141,8 @@ class People:
     def create(self, values: Mapping[str, Any], partition: int = 1) -> int:
         """Make a person and give the id; an address that once unsubscribed stays unsubscribed."""
         self._next += 1
-        self.leads[self._next] = Lead(self._next, partition, self.now, self.now, {})
+        self.leads[self._next] = Lead(self._next, partition, self.now, self.now, dict(values))
+        self.act(self._next, 12)
         self.update(self._next, values)
         if str(values.get("email") or "").casefold() in self.unsubscribed:
             self.leads[self._next].values["unsubscribed"] = True
@@ -129,15 +151,24 @@ class People:
     def update(self, lead: int, values: Mapping[str, Any]) -> None:
         """Write fields of a person."""
         one = self.leads[lead]
+        for name, new in values.items():
+            if (old := one.values.get(name)) != new:
+                self.act(lead, 13, name, {"Old Value": str(old or ""), "New Value": str(new or "")})
         one.values.update(values)
         one.updated = self.now
         address = str(one.values.get("email") or "").casefold()
         if address and "unsubscribed" in values:
             (self.unsubscribed.add if values["unsubscribed"] else self.unsubscribed.discard)(address)
 
+    def act(self, lead: int, type_: int, what: str = "", attributes: Mapping[str, str] | None = None) -> None:
+        """Note something that a person did, or that was done with them."""
+        log = self.activities.setdefault(lead, [])
+        log.append(Activity(lead * 1000 + len(log), lead, type_, self.now, what, attributes or {}))
+
     def delete(self, lead: int) -> None:
-        """Delete a person: out of every list at once, by name in the list of deletions for a while."""
+        """Delete a person: out of every list with all activities at once, by name in the list of deletions for a while."""
         one = self.leads.pop(lead)
+        self.activities.pop(lead, None)
         for members in self.members.values():
             members.discard(lead)
         name = " ".join(str(one.values[key]) for key in ("firstName", "lastName") if one.values.get(key))
