@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -162,6 +163,44 @@ def test_an_unsubscribe_outlives_the_person_by_address(instance: Instance, servi
     ref, _ = service.write(Delivery(HANAKO.who, {"email": HANAKO.email, "name": HANAKO.name}, ("announce",), "entry", "again"))
     (item,) = service.fetch((ref,))
     assert item.fields["unsubscribed"] == "True"
+
+
+def test_a_new_address_does_not_bring_mail_back(instance: Instance, service: MarketoService) -> None:
+    """The operator keeps the flag by address: corrected to another one, the person would get mail again. They do not."""
+    refs = leads(service.find(HANAKO.who))
+    list(service.apply(Job("suppress", HANAKO.who, refs)))
+    new = "hanako.tanaka@example.co.jp"
+    job = Job("correct", HANAKO.who, refs, change={"email": new}, before={"email": HANAKO.email})
+    assert {one.word for _, one in service.apply(job)} == {"done"}
+    for key in instance.leads[HANAKO.key]:
+        values = instance.fake.people.leads[key].values
+        assert (values["email"], values["unsubscribed"]) == (new, True)
+    assert new in instance.fake.people.unsubscribed
+
+
+def test_a_flag_that_the_operator_drops_with_the_address_is_set_again(
+    instance: Instance, service: MarketoService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the operator ignores the flag that comes with a new address, a look afterwards sees it and mends it."""
+    refs = leads(service.find(HANAKO.who))
+    list(service.apply(Job("suppress", HANAKO.who, refs)))
+    whole = instance.fake.people.update
+
+    def forgetful(lead: int, values: Mapping[str, Any]) -> None:
+        whole(lead, {name: value for name, value in values.items() if not (name == "unsubscribed" and "email" in values)})
+
+    monkeypatch.setattr(instance.fake.people, "update", forgetful)
+    list(service.apply(Job("correct", HANAKO.who, refs, change={"email": "new@example.co.jp"})))
+    assert all(instance.fake.people.leads[key].values["unsubscribed"] for key in instance.leads[HANAKO.key])
+
+
+def test_a_suppression_is_not_taken_back_from_somebody_who_unsubscribed_too(instance: Instance, service: MarketoService) -> None:
+    """One record of the address is unsubscribed by the person: giving ours back would give all of them back."""
+    refs = leads(service.find(HANAKO.who))
+    list(service.apply(Job("suppress", HANAKO.who, refs)))
+    instance.fake.change(instance.leads[HANAKO.key][1], unsubscribed=True, unsubscribedReason="clicked the link")
+    assert {one for _, one in service.apply(Job("unsuppress", HANAKO.who, refs))} == {Outcome("denied", "not_ours")}
+    assert all(instance.fake.people.leads[key].values["unsubscribed"] for key in instance.leads[HANAKO.key])
 
 
 def test_only_our_own_flags_are_taken_back(instance: Instance, service: MarketoService) -> None:

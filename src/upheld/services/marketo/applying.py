@@ -19,10 +19,11 @@ from upheld.services.marketo.reading import (
     by_id,
     by_list,
     lead_ref,
+    people,
     same,
     value_of,
 )
-from upheld.services.model import Job, Op, Outcome, Ref
+from upheld.services.model import Job, Outcome, Ref
 from upheld.services.port import ServiceError
 from upheld.services.rules import Trouble, outcome_of
 
@@ -30,10 +31,12 @@ LINGERS = timedelta(days=14)
 """How long the operator's list of deletions names whom it deleted: older entries may be pruned, and none is before."""
 SKEW = timedelta(minutes=10)
 """How far the operator's clock may stand apart from ours."""
+ADDRESS = "email"
+"""The field whose value, and not the record, is what the operator unsubscribes."""
 MARK = "upheld"
 """What stands in a flag's reason where the flag is ours."""
 Done = Iterator[tuple[Ref, Outcome]]
-Changes = Callable[[Ref, Row], Mapping[str, Any] | Outcome]
+Changes = Callable[[Row], Mapping[str, Any] | Outcome]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,14 +52,45 @@ class Hands:
             case "erase":
                 yield from self._erase(job)
             case "correct":
-                yield from self._write(job.refs, lambda ref, row: self._corrected(job, row))
-            case "suppress" | "restrict":
-                yield from self._write(job.refs, lambda ref, row: _set(self._flags(job.op), row))
+                yield from self._stopped(job, self._write(job.refs, lambda row: self._corrected(job, row)))
+            case "suppress":
+                yield from self._write(job.refs, lambda row: _set(self.mapping.suppress, row))
+            case "restrict":
+                yield from self._write(job.refs, lambda row: _set(self.mapping.restrict, row))
+            case "unsuppress":
+                theirs = self._not_ours(job.refs)
+                stays = Outcome("denied", "not_ours")
+                yield from self._write(job.refs, lambda row: stays if _address(row) in theirs else _taken_back(self.mapping.suppress, row))
             case _:
-                yield from self._write(job.refs, lambda ref, row: _taken_back(self._flags(job.op), row))
+                yield from self._write(job.refs, lambda row: _taken_back(self.mapping.restrict, row))
 
-    def _flags(self, op: Op) -> Mapping[str, str]:
-        return self.mapping.suppress if op in ("suppress", "unsuppress") else self.mapping.restrict
+    def _not_ours(self, refs: Sequence[Ref]) -> set[str]:
+        """Give the addresses that somebody else unsubscribed: taking our flag back from one record would do so for all."""
+        addresses = {_address(row) for row in by_id(self.client, self.mapping, refs).values()} - {""}
+        rows = people(self.client, self.mapping, ADDRESS, sorted(addresses)) if addresses else ()
+        return {
+            _address(row) for row in rows
+            if any(row.get(flag) is True and row.get(why) != MARK for flag, why in self.mapping.suppress.items())
+        }  # fmt: skip
+
+    def _stopped(self, job: Job, done: Done) -> Done:
+        """Keep suppressed who was so before a correction: with a new address the operator begins anew.
+
+        Where the flag is lost although it was written with the address it is set again; who is not suppressed after
+        that is `failed`.
+        Clause: basis.objection (APPI 35; GDPR 21)
+        """
+        before = by_id(self.client, self.mapping, job.refs) if self._moves(job) else {}
+        stopped = {key for key, row in before.items() if any(row.get(flag) is True for flag in self.mapping.suppress)}
+        outcomes = dict(done)
+        check = [ref for ref, one in outcomes.items() if one.word == "done" and ref.key[0] in stopped]
+        lost = dict(self._write(check, lambda row: _set(self.mapping.suppress, row))) if check else {}
+        for ref, one in outcomes.items():
+            kept = ref not in lost or lost[ref].word in ("done", "already")
+            yield ref, one if kept else Outcome("failed", "suppression_lost")
+
+    def _moves(self, job: Job) -> bool:
+        return any(self.mapping.fields[name].field == ADDRESS for name in job.change)
 
     def _corrected(self, job: Job, row: Row) -> Mapping[str, Any] | Outcome:
         """Give what a correction writes; a value that is neither old nor new is somebody's own, and stays."""
@@ -69,6 +103,8 @@ class Hands:
             if name in job.before and not _as_before(name, held, job.before[name]):
                 return Outcome("conflict", "value_changed")
             changes.update(written(target, new))
+        if ADDRESS in changes:
+            changes.update({flag: True for flag in self.mapping.suppress if row.get(flag) is True})
         return changes
 
     def _write(self, refs: Sequence[Ref], changes: Changes) -> Done:
@@ -77,7 +113,7 @@ class Hands:
         waiting: list[tuple[Ref, Mapping[str, Any]]] = []
         for ref in refs:
             row = rows.get(int(str(ref.key[0])))
-            wanted = changes(ref, row) if row is not None else outcome_of("absent", "1004", self.client.now, frozen=True)
+            wanted = changes(row) if row is not None else outcome_of("absent", "1004", self.client.now, frozen=True)
             if isinstance(wanted, Outcome) or not wanted:
                 yield ref, wanted if isinstance(wanted, Outcome) else Outcome("already")
             else:
@@ -186,6 +222,10 @@ def _with(person: Outcome | None, *, there: bool) -> Outcome:
 def written(target: Target, value: str) -> dict[str, Any]:
     """Give what is written for a field of the policy: the value in its field, and nothing in those that it stands with."""
     return {target.field: value, **dict.fromkeys(target.emptied)}
+
+
+def _address(row: Row) -> str:
+    return str(row.get(ADDRESS) or "").casefold()
 
 
 def _as_before(name: str, held: str, before: str) -> bool:

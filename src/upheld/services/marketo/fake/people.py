@@ -139,26 +139,33 @@ class People:
         return one if one is not None and one.partition not in self.hidden else None
 
     def create(self, values: Mapping[str, Any], partition: int = 1) -> int:
-        """Make a person and give the id; an address that once unsubscribed stays unsubscribed."""
+        """Make a person and give the id; an address that once unsubscribed stays so, whoever comes with it."""
         self._next += 1
         self.leads[self._next] = Lead(self._next, partition, self.now, self.now, dict(values))
         self.act(self._next, 12)
         self.update(self._next, values)
-        if str(values.get("email") or "").casefold() in self.unsubscribed:
-            self.leads[self._next].values["unsubscribed"] = True
         return self._next
 
     def update(self, lead: int, values: Mapping[str, Any]) -> None:
-        """Write fields of a person."""
+        """Write fields of a person. To be unsubscribed is a matter of the address and not of the record.
+
+        Whoever takes or gives up the flag does so for every record of the address; who changes to another address
+        has the flag that this one has, unless the flag is written with it.
+        """
         one = self.leads[lead]
         for name, new in values.items():
             if (old := one.values.get(name)) != new:
                 self.act(lead, 13, name, {"Old Value": str(old or ""), "New Value": str(new or "")})
         one.values.update(values)
         one.updated = self.now
-        address = str(one.values.get("email") or "").casefold()
+        address = _address(one)
         if address and "unsubscribed" in values:
             (self.unsubscribed.add if values["unsubscribed"] else self.unsubscribed.discard)(address)
+            for other in self.leads.values():
+                if _address(other) == address:
+                    other.values["unsubscribed"] = bool(values["unsubscribed"])
+        elif "email" in values:
+            one.values["unsubscribed"] = address in self.unsubscribed
 
     def act(self, lead: int, type_: int, what: str = "", attributes: Mapping[str, str] | None = None) -> None:
         """Note something that a person did, or that was done with them."""
@@ -213,6 +220,10 @@ class People:
             if kind.type == "boolean" and value not in (True, False, "true", "false", None):
                 return reason("1001")
         return None
+
+
+def _address(one: Lead) -> str:
+    return str(one.values.get("email") or "").casefold()
 
 
 def stamp(moment: datetime) -> str:
