@@ -21,8 +21,8 @@ from upheld.services.marketo.reading import (
     everything,
     lead_ref,
     lists_of,
+    means,
     members_there,
-    same,
     value_of,
 )
 from upheld.services.model import Can, Delivery, Identities, Item, Job, Op, Outcome, Place, Ref, Seen
@@ -122,7 +122,7 @@ class MarketoService:
         if delivery.fields.keys() - self.mapping.fields.keys():
             raise ServiceError("tenant", "field_not_mapped")
         row = self._known(delivery)
-        if row is not None and all(same(value_of(row, self.mapping.fields[name]), value) for name, value in delivery.fields.items()):
+        if row is not None and all(means(name, value_of(row, self.mapping.fields[name]), value) for name, value in delivery.fields.items()):
             return lead_ref(self.mapping, row), Outcome("already")
         values = {key: one for name, value in delivery.fields.items() for key, one in written(self.mapping.fields[name], value).items()}
         key, outcome = self._sync(values, row)

@@ -19,8 +19,8 @@ from upheld.services.marketo.reading import (
     by_id,
     by_list,
     lead_ref,
+    means,
     people,
-    same,
     value_of,
 )
 from upheld.services.model import Job, Outcome, Ref
@@ -98,9 +98,9 @@ class Hands:
         for name, new in job.change.items():
             target = self.mapping.fields[name]
             held = value_of(row, target)
-            if same(held, new) and row.get(target.field):
+            if means(name, held, new) and row.get(target.field):
                 continue
-            if name in job.before and not _as_before(name, held, job.before[name]):
+            if name in job.before and not means(name, held, job.before[name]):
                 return Outcome("conflict", "value_changed")
             changes.update(written(target, new))
         if ADDRESS in changes:
@@ -226,13 +226,6 @@ def written(target: Target, value: str) -> dict[str, Any]:
 
 def _address(row: Row) -> str:
     return str(row.get(ADDRESS) or "").casefold()
-
-
-def _as_before(name: str, held: str, before: str) -> bool:
-    if name != "phone":
-        return same(held, before)
-    digits = ["".join(char for char in text if char.isdecimal()).lstrip("0") for text in (held, before)]
-    return min(digits, key=len) != "" and max(digits, key=len).endswith(min(digits, key=len))
 
 
 def _set(flags: Mapping[str, str], row: Row) -> Mapping[str, Any]:

@@ -17,7 +17,7 @@ from datetime import datetime
 from upheld.policy.model import Frozen
 from upheld.services.marketo.client import Answer, MarketoClient
 from upheld.services.marketo.mapping import MarketoMap
-from upheld.services.marketo.reading import Row, lead_ref, same, value_of
+from upheld.services.marketo.reading import Row, lead_ref, means, value_of
 from upheld.services.model import Identities, Item, Ref
 from upheld.services.port import ServiceError
 
@@ -71,9 +71,7 @@ class Extract:
         target = self.mapping.fields.get(kind)
         field = self.mapping.identity.get(kind)
         held = value_of(row, target) if target is not None else str(row.get(field) or "") if field else ""
-        if kind == "phone":
-            return any(_digits(value) == _digits(held) != "" for value in values)
-        return bool(held) and any(same(value, held) for value in values)
+        return bool(held) and any(means(kind, held, value) for value in values)
 
     def _rows(self, job: str) -> Iterator[Row]:
         status = self._status(job)
@@ -92,7 +90,3 @@ class Extract:
         if not answer.rows:
             raise ServiceError("unknown", "answer_not_understood")
         return answer.rows[0]
-
-
-def _digits(text: str) -> str:
-    return "".join(char for char in text if char.isdecimal())

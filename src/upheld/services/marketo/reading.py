@@ -12,6 +12,7 @@ from upheld.services.marketo.client import MarketoClient
 from upheld.services.marketo.mapping import MarketoMap, Target
 from upheld.services.model import Identities, Ref
 from upheld.services.port import NotCapableError, ServiceError
+from upheld.services.spelling import names
 
 LEADS, MEMBERS, ACTIVITIES = "leads", "list_members", "activities"
 BATCH = 300
@@ -138,6 +139,8 @@ def value_of(row: Row, target: Target) -> str:
     return " ".join(str(row[part]) for part in target.parts if row.get(part))
 
 
-def same(left: str, right: str) -> bool:
-    """Say whether two values are one but for capitals, spaces and the order of the parts of a name."""
-    return sorted(left.casefold().split()) == sorted(right.casefold().split())
+def means(field: str, held: str, value: str) -> bool:
+    """Say whether what a record holds means a value: but for capitals, the order in a name, and ways to write a number."""
+    if field == "phone":
+        return bool(held) and names({field: (value,)}, field, held)
+    return sorted(held.casefold().split()) == sorted(value.casefold().split())
