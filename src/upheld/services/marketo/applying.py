@@ -78,7 +78,7 @@ class Hands:
 
         Where the flag is lost although it was written with the address it is set again; who is not suppressed after
         that is `failed`.
-        Clause: basis.objection (APPI 35; GDPR 21)
+        Clause: services (APPI 35; GDPR 21)
         """
         before = by_id(self.client, self.mapping, job.refs) if self._moves(job) else {}
         stopped = {key for key, row in before.items() if any(row.get(flag) is True for flag in self.mapping.suppress)}
