@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import logging
 import threading
 import time
 from collections.abc import AsyncIterator, Iterable, Mapping
@@ -26,8 +25,7 @@ from upheld.cookies import actions as cookies
 from upheld.cookies import sample as cookies_sample
 from upheld.cookies import web as cookies_web
 from upheld.cookies.rules import browsing
-from upheld.db import Clock, Ids, StoreBusyError, SystemClock, UpheldError, Writer
-from upheld.ledger import LedgerError
+from upheld.db import Clock, Ids, StoreBusyError, SystemClock, Writer
 from upheld.notice import House, Notices, Once, Shelf
 from upheld.notice import web as notice_web
 from upheld.notice.desk import HouseDesk, ReadDesk
@@ -53,8 +51,7 @@ from upheld.web.serving import serving_of
 from upheld.web.shell import make_app
 from upheld.web.system import security_text
 from upheld.web.wire import Closed
-
-log = logging.getLogger("upheld.app")
+from upheld.workflows import Watch
 
 WITH_PAGES = ("notice", "collection", "cookies", "basis", "security", "rights")
 """Rooms with templates, words or styles of their own."""
@@ -210,28 +207,32 @@ def _security(house: House) -> str | None:
     return security_text(f"mailto:{policy.contact.mailbox}", until, policy.languages)
 
 
-class Placer:
-    """A thread that gives ledger positions soon after each write, and notes versions whose day has come."""
+class Placer(Watch):
+    """A thread that gives ledger positions soon after each write, and notes versions whose day has come.
+
+    What cannot be placed stays pending and is told by `/readyz`.
+    """
+
+    name = "placer"
+    failed = "the ledger gave out no positions"
 
     def __init__(self, house: House, seconds: float = PLACING_SECONDS) -> None:
         """Watch a house; `seconds` is how long entries may gather."""
+        super().__init__(seconds)
         self._house = house
-        self._seconds = seconds
         self._beat = time.monotonic() + BEAT_SECONDS
-        self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="upheld-placer", daemon=True)
 
     def start(self) -> None:
         """Begin."""
         self._house.stirred.set()  # something may wait since the last run
-        self._thread.start()
+        super().start()
 
     def stop(self) -> None:
-        """End after a last round."""
+        """End after a last look."""
         self._ended.set()
         self._house.stirred.set()
-        self._thread.join(timeout=10)
-        self._round()
+        super().stop()
+        self.look()
 
     def _run(self) -> None:
         while not self._ended.is_set():
@@ -239,65 +240,47 @@ class Placer:
             self._ended.wait(self._seconds)
             self._house.stirred.clear()
             if stirred or not self._ended.is_set():
-                self._round()
+                self.look()
 
-    def _round(self) -> None:
-        """Place what waits; what cannot be placed stays pending and is told by `/readyz`."""
-        try:
-            note_effective(self._house)
-            if time.monotonic() >= self._beat:
-                self._beat = time.monotonic() + BEAT_SECONDS
-                app_ledger.heartbeat(self._house)
-            self._house.settle()
-        except LedgerError as error:
-            log.error("the ledger gave out no positions: %s", error.diagnostic.code)  # noqa: TRY400 - no traceback: see web.answers
-        except Exception as error:  # a thread that dies would leave entries without a place
-            log.error("placing failed: %s", type(error).__name__)  # noqa: TRY400 - no traceback: see web.answers
+    def look(self) -> None:
+        """Place what waits."""
+        self._tried(self._place, None)
+
+    def _place(self) -> None:
+        note_effective(self._house)
+        if time.monotonic() >= self._beat:
+            self._beat = time.monotonic() + BEAT_SECONDS
+            app_ledger.heartbeat(self._house)
+        self._house.settle()
 
 
-class Rotator:
+class Rotator(Watch):
     """A thread that changes the root when it is due: a day after the last change while an erasure waits, else a month.
 
-    In between it keeps the sealed copies of the keys at most an hour behind.
+    In between it keeps the sealed copies of the keys at most an hour behind. A change under way when it ends is
+    finished first, or by the next start.
     """
+
+    name = "rotator"
+    failed = "the root was not changed"
 
     def __init__(self, house: House, seconds: float = LOOKING_SECONDS) -> None:
         """Watch a house; `seconds` is how often it looks."""
+        super().__init__(seconds)
         self._house = house
-        self._seconds = seconds
-        self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="upheld-rotator", daemon=True)
-
-    def start(self) -> None:
-        """Begin."""
-        self._thread.start()
-
-    def stop(self) -> None:
-        """End; a change under way is finished first, or by the next start."""
-        self._ended.set()
-        self._thread.join(timeout=10)
-
-    def _run(self) -> None:
-        while not self._ended.wait(self._seconds):
-            self.look()
 
     def look(self) -> bool:
-        """Change the root if it is due; gives whether it was changed. What fails is told and tried again."""
-        rotations = self._house.holdings.rotations
-        try:
-            if not rotations.is_due():
-                if rotations.refresh(keeping_words(self._house)):
-                    self._house.stirred.set()
-                return False
-            rotations.rotate(keeping_words(self._house))
-        except UpheldError as error:
-            log.error("the root was not changed: %s", error.diagnostic.code)  # noqa: TRY400 - no traceback: see web.answers
-            return False
-        except Exception as error:  # a thread that dies would leave erased people in older backups
-            log.error("changing the root failed: %s", type(error).__name__)  # noqa: TRY400 - no traceback: see web.answers
-            return False
-        self._house.stirred.set()
-        return True
+        """Change the root if it is due; gives whether it was changed."""
+        return self._tried(self._rotate, otherwise=False)
+
+    def _rotate(self) -> bool:
+        rotations, words = self._house.holdings.rotations, keeping_words(self._house)
+        due = rotations.is_due()
+        if due:
+            rotations.rotate(words)
+        if due or rotations.refresh(words):
+            self._house.stirred.set()
+        return due
 
 
 def keeping_words(house: House, actor: str = "svc:records") -> dict[str, str]:
@@ -310,7 +293,7 @@ def keeping_words(house: House, actor: str = "svc:records") -> dict[str, str]:
 def _life(house: House, *, schedule: bool) -> Any:
     @contextlib.asynccontextmanager
     async def life(_app: Litestar) -> AsyncIterator[None]:
-        threads: list[Placer | Rotator | app_schedule.Steward | app_mail.Poster] = [Placer(house), Rotator(house)]
+        threads: list[Watch] = [Placer(house), Rotator(house)]
         if schedule:
             threads.append(app_schedule.Steward(house))
             threads += [app_mail.Poster(house)] if house.serving.mail else []

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import logging
-import threading
 from datetime import time
 
 from upheld.basis.actions import expire_ended
 from upheld.basis.confirming import forget_late
-from upheld.db import StoreBusyError, UpheldError
+from upheld.db import StoreBusyError
 from upheld.notice import House
 from upheld.retention import sweep
 from upheld.services import links
-from upheld.workflows import Job, Schedule
+from upheld.workflows import Job, Schedule, Watch
 from upheld.workflows.model import Done
-
-log = logging.getLogger("upheld.app")
 
 LOOKING_SECONDS = 30.0
 """How often a server looks whether something is due."""
@@ -55,37 +51,28 @@ def behind(house: House) -> list[str]:
         return []
 
 
-class Steward:
-    """A thread that does what is due; several servers over one store share the work and do each thing once."""
+class Steward(Watch):
+    """A thread that does what is due; several servers over one store share the work and do each thing once.
+
+    What is under way when it ends goes on for a moment, and what it leaves the next look takes up.
+    """
+
+    name = "steward"
+    failed = "the schedule was not looked at"
 
     def __init__(self, house: House, seconds: float = LOOKING_SECONDS) -> None:
         """Watch a house; `seconds` is how often it looks."""
+        super().__init__(seconds)
         self._house = house
-        self._seconds = seconds
         self._schedule = schedule_of(house)
-        self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="upheld-steward", daemon=True)
-
-    def start(self) -> None:
-        """Begin with a look: something may have come due while no server ran."""
-        self._thread.start()
-
-    def stop(self) -> None:
-        """End; what is under way goes on for a moment, and what it leaves the next look takes up."""
-        self._ended.set()
-        self._thread.join(timeout=10)
 
     def _run(self) -> None:
-        while not self._ended.is_set():
-            self.look()
-            self._ended.wait(self._seconds)
+        self.look()  # something may have come due while no server ran
+        super()._run()
 
     def look(self) -> list[str]:
         """Do what is due, once a policy is in force; gives the names of what was done here."""
-        try:
-            return self._schedule.look() if self._house.shelf.in_force() is not None else []
-        except UpheldError as error:
-            log.error("the schedule was not looked at: %s", error.diagnostic.code)  # noqa: TRY400 - no traceback: see web.answers
-        except Exception as error:  # a thread that dies would leave everything undone
-            log.error("looking at the schedule failed: %s", type(error).__name__)  # noqa: TRY400 - no traceback: see web.answers
-        return []
+        return self._tried(self._do, [])
+
+    def _do(self) -> list[str]:
+        return self._schedule.look() if self._house.shelf.in_force() is not None else []

@@ -2,5 +2,6 @@
 
 from upheld.workflows.model import Job, JobHeldError, JobUnknownError, Standing
 from upheld.workflows.schedule import Schedule
+from upheld.workflows.watch import Watch
 
-__all__ = ["Job", "JobHeldError", "JobUnknownError", "Schedule", "Standing"]
+__all__ = ["Job", "JobHeldError", "JobUnknownError", "Schedule", "Standing", "Watch"]
