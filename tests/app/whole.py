@@ -13,6 +13,8 @@ from typing import Any
 from tests.cookies.conftest import EdgeSite
 from tests.support import LENA, REFERENCE, Site, Staff, copy_policy, edit
 from upheld.basis import confirming
+from upheld.policy.model import CompiledPolicy
+from upheld.policy.render import printed
 from upheld.security import staff
 
 CHIEF = Staff("CHIEF", 1, ("sales", "support", "hr", "operations", "accounting", "privacy_office"))
@@ -26,6 +28,15 @@ class Found:
 
     site: Site
     made: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def policy(self) -> CompiledPolicy:
+        """Give the policy in force."""
+        return self.site.house.in_force().policy
+
+    def met(self, how: str) -> list[str]:
+        """Name the situations in which people are met in a way: by `form`, by `staff`, by the `browser`."""
+        return [one.id for one in self.policy.situations.values() if self.policy.channels[one.channel].how == how]
 
     @cached_property
     def subject(self) -> str:
@@ -63,16 +74,16 @@ class Found:
 EXAMPLES: dict[str, Callable[[Found], list[str]]] = {
     "/privacy/{name:str}": lambda found: ["/privacy/{lang}"],
     "/privacy/{lang:str}/{part:str}": lambda found: [
-        f"/privacy/{{lang}}/{part}" for part in ("summary", "services", "transfers", "retention", "rights")
+        f"/privacy/{{lang}}/{part}" for part in ("summary", *printed(found.policy))
     ],
     "/privacy/{lang:str}/situations/{situation:str}": lambda found: [
-        f"/privacy/{{lang}}/situations/{name}" for name in ("candidate", "interview", "browsing")
+        f"/privacy/{{lang}}/situations/{name}" for name in found.policy.situations
     ],
     "/privacy/{lang:str}/v/{version:str}": lambda found: ["/privacy/{lang}/v/1"],
     "/privacy/{lang:str}/changes": lambda found: ["/privacy/{lang}/changes"],
     "/privacy/{lang:str}/changes/{pair:str}": lambda found: ["/privacy/{lang}/changes/1..2"],
     "/forms/{situation:str}": lambda found: [
-        *(f"/forms/{name}" for name in ("event", "contact", "registration", "candidate")), "/forms/event?embed=1",
+        *(f"/forms/{name}" for name in found.met("form")), "/forms/event?embed=1",
     ],
     "/forms/{situation:str}/sent/{receipt:str}": lambda found: [f"/forms/event/sent/{found.receipt}"],
     "/consent/receipts/{number:str}": lambda found: [
@@ -85,12 +96,18 @@ EXAMPLES: dict[str, Callable[[Found], list[str]]] = {
     "/sample/{lang:str}": lambda found: ["/sample/{lang}"],
     "/sample/{lang:str}/frame": lambda found: ["/sample/{lang}/frame"],
     "/console/sign-in/{secret:str}": lambda found: [f"/console/sign-in/{staff.make_link(found.site.house, CHIEF.number)}"],
-    "/console/collect/{situation:str}": lambda found: ["/console/collect/card", "/console/collect/interview"],
+    "/console/collect/{situation:str}": lambda found: [f"/console/collect/{name}" for name in found.met("staff")],
     "/console/ledger/{n:int}": lambda found: ["/console/ledger/1"],
     "/console/subjects/{number:str}": lambda found: [f"/console/subjects/{found.subject}"],
     "/consent/{name:str}": lambda found: [],  # the banner's files
 }  # fmt: skip
-"""Addresses for the routes that have parameters; `{lang}` stands for the language."""
+"""Addresses for the routes that have parameters, all that the policy names; `{lang}` stands for the language."""
+
+ONE_FOR_ALL = {
+    "/privacy/{lang:str}/v/{version:str}", "/privacy/{lang:str}/changes/{pair:str}", "/problems/{code:str}",
+    "/consent/receipts/{number:str}", "/console/ledger/{n:int}", "/console/subjects/{number:str}", "/privacy/{name:str}",
+}  # fmt: skip
+"""Routes whose pages differ by a number or a code alone, or are files: one of them stands for all."""
 
 STATES = ["/rights/browser?residence=JP", "/rights?residence=JP", "/rights?residence=DE", "/nowhere", "/forms/survey", "/privacy/{lang}/nothing"]
 """Further states of pages, errors among them."""
@@ -106,6 +123,7 @@ def whole_site(folder: Path, source: Path = REFERENCE) -> Iterator[Site]:
         second = copy_policy(folder / "v2", source)
         edit(second, "00-policy.yaml", 'version: "1"', 'version: "2"')
         edit(second, "02-collection.yaml", "The table shows each situation", "This table shows each situation")
+        edit(second, "02-collection.yaml", "次の表は、個人情報を", "以下の表は、個人情報を")
         edit(second, "03-legal-bases.yaml", "ground enough for mail\n    eea", "ground enough for mail\n    confirm: P1D\n    eea")
         running.publish(second)
         running.staff(CHIEF)

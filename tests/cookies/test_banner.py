@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import TAGS, sideways
+from tests.axe import findings
+from tests.conftest import sideways
 from tests.cookies.company import COUNTER_HOST, STRANGER, TAG_HOST, careless
 from tests.cookies.conftest import with_counter
 from tests.cookies.world import ALLOW, BANNER, CHOOSE, REFUSE, URL, World, chosen, csp_messages, opened, ready
@@ -164,8 +165,6 @@ SEEN = """() => { const one = document.activeElement, box = one.getBoundingClien
 @pytest.mark.parametrize("width", [320, 360, 1280])
 def test_it_is_accessible_and_shifts_nothing(world: World, lang: str, width: int) -> None:
     """First and second layer pass axe, nothing scrolls sideways, no layout shifts, no button is broken or cut."""
-    from axe_playwright_python.sync_playwright import Axe
-
     page = world.visit("DE", viewport={"width": width, "height": 800}, reduced_motion="reduce")
     page.add_init_script(
         "window.shifts = 0; new PerformanceObserver((list) => list.getEntries().forEach((one) => { window.shifts += one.value; }))"
@@ -174,14 +173,12 @@ def test_it_is_accessible_and_shifts_nothing(world: World, lang: str, width: int
     ready(page, f"/{lang}")
     assert page.evaluate("window.shifts") == 0
     assert sideways(page) == 0
-    report = Axe().run(page, options=TAGS)
-    assert report.violations_count == 0, report.generate_report()
+    assert findings(page) == []
     assert page.locator(f"{BANNER} button").evaluate_all(CUT) == []
     box = page.locator(BANNER).bounding_box()
     assert box["y"] + box["height"] <= 800.5
     page.click(CHOOSE)
-    report = Axe().run(page, options=TAGS)
-    assert report.violations_count == 0, report.generate_report()
+    assert findings(page) == []
     assert page.locator(".upheld-dialog button").evaluate_all(CUT) == []
     assert csp_messages(page) == []
 
@@ -336,8 +333,6 @@ def test_the_pages_about_tags_are_accessible(world: World, check_page: Callable[
 
 def test_the_two_buttons_of_the_plain_page_are_equal_and_the_history_is_accessible(world: World) -> None:
     """Refuse all looks and measures as Allow all; after a choice the page with its history passes axe as well."""
-    from axe_playwright_python.sync_playwright import Axe
-
     page = world.visit("DE")
     look = """(one) => { const s = getComputedStyle(one), b = one.getBoundingClientRect();
         return [b.width, b.height, s.color, s.backgroundColor, s.borderColor, s.fontSize, s.fontWeight].join('|'); }"""
@@ -347,21 +342,18 @@ def test_the_two_buttons_of_the_plain_page_are_equal_and_the_history_is_accessib
         assert first == second, lang
     page.click("button[value=accept_all]")
     page.wait_for_selector("#saved")
-    assert Axe().run(page, options=TAGS).violations_count == 0
+    assert findings(page) == []
     page.click("#saved a")
     page.wait_for_selector("dl[data-receipt]")
-    assert Axe().run(page, options=TAGS).violations_count == 0
+    assert findings(page) == []
 
 
 @pytest.mark.parametrize("lang", ["en", "ja"])
 def test_the_sample_page_of_the_demonstration_shows_it_all(world: World, lang: str) -> None:
     """The demonstration's page asks, calls nobody, says what may run, and fills its frame once everything is allowed."""
-    from axe_playwright_python.sync_playwright import Axe
-
     page = ready(world.visit("DE"), f"/sample/{lang}")
     assert page.locator("[data-runs=yes]").count() == 0
-    report = Axe().run(page, options=TAGS)
-    assert report.violations_count == 0, report.generate_report()
+    assert findings(page) == []
     chosen(page, ALLOW)
     page.frame_locator("iframe[data-upheld]").locator("h1").wait_for()
     ready(page, f"/sample/{lang}")
