@@ -5,12 +5,12 @@ from __future__ import annotations
 import contextlib
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy.exc import DBAPIError
 
-from tests.clusters import placed
-from tests.ledger.conftest import ORIGIN
+from tests.clusters import fresh_schema, placed
+from tests.ledger.conftest import ORIGIN, Desk
 from upheld.ledger import Signer
 from upheld.ledger.audit import verify
 from upheld.ledger.witness import Cosigner
@@ -28,9 +28,13 @@ COLUMNS = {
 PLACES = [(table, column) for table, columns in COLUMNS.items() for column in columns]
 
 
-@pytest.fixture
-def full(desk):
-    """A ledger of 300 entries: two bundles, two tiles of leaves and one above, three checkpoints."""
+@pytest.fixture(scope="module")
+def full(tmp_path_factory, engine):
+    """A ledger of 300 entries: two bundles, two tiles of leaves and one above, three checkpoints.
+
+    One for all tests: each change is rolled back, and a test that left one would fail by it.
+    """
+    desk = Desk(tmp_path_factory.mktemp("full"), fresh_schema() if engine == "postgresql" else None)
     for number in range(300):
         subject = None if number % 7 == 0 else bytes([number % 5]) * 16
         desk.append(subject=subject, kind="collect.refused", body={"n": number}, actor=f"staff:{number % 5}")
@@ -41,7 +45,8 @@ def full(desk):
         witness = Cosigner(f"auditor.example/{at}", bytes([at]) * 32)
         desk.ledger.keep_cosignature(signed, witness.vkey(), witness.line(signed.text(), 1_800_000_000 + at))
     assert desk.ledger.verify() == []
-    return desk
+    yield desk
+    desk.store.close()
 
 
 def flipped(value, bit):
@@ -80,7 +85,7 @@ def tried(desk, table, column, bit, which):
     return found
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, deadline=None)
 @given(place=st.sampled_from(PLACES), bit=st.integers(0, 511), which=st.integers(0, 299))
 def test_any_flipped_bit_of_any_column_is_found(full, place, bit, which):
     """Flip one bit of one value in any table: there is a finding."""
