@@ -53,7 +53,7 @@ class Changes:
     def switch(self, job: Job) -> Iterator[tuple[Ref, Outcome]]:
         """Set or take back the switches that stop mail and calls on each record.
 
-        Clause: basis.objection (APPI 35; GDPR 21)
+        Clause: rights.objection (APPI 35; GDPR 21)
         """
         rows = dict(read(self.client, job.refs, {name: kind.suppress for name, kind in self.map.objects.items()}))
         told: dict[Ref, Outcome] = {ref: ABSENT for ref in job.refs if ref not in rows}

@@ -17,9 +17,10 @@ from upheld.services.spelling import written
 IDS = 200
 """How many ids one query names: the text of a query is bounded."""
 
-RECORD_IDS = "salesforce"
-"""The kind of identifier that is the operator's own id of a record, of 15 or 18 characters."""
+RECORD_IDS = "salesforce_"
+"""How a kind of identifier begins that is the operator's own id of a record, of 15 or 18 characters: `salesforce_lead`."""
 
+_ID = re.compile(r"[A-Za-z0-9]{15}([A-Z0-5]{3})?")
 _ESCAPED = re.compile(r"([?&|!{}\[\]()^~*:\\\"'+\-])")
 
 
@@ -58,8 +59,8 @@ class Walk:
                 tests += [f"{one} IN {_quoted(values)}" for one in fields if values]
             if tests:
                 asked.append((name, " OR ".join(tests)))
-        ids = [one for one in who.get(RECORD_IDS, ()) if re.fullmatch(r"[A-Za-z0-9]{15}([A-Z0-5]{3})?", one)]
-        asked += [(name, f"Id IN {_quoted(ids)}") for name in self.map.objects if ids]
+            ids = [one for one in who.get(RECORD_IDS + name.lower(), ()) if _ID.fullmatch(one)]
+            asked += [(name, f"Id IN {_quoted(ids)}")] if ids else []
         return self._ask(asked)
 
     def _below(self, news: Sequence[tuple[str, str]]) -> dict[tuple[str, str], Row]:
