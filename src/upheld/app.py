@@ -62,7 +62,7 @@ BEAT_SECONDS = 60.0
 GROUPED_MS = 50
 """How long after the answer the entry of a program's read may take to be durable; a crash loses no more."""
 
-PLACING_SECONDS = 0.25
+PLACING_SECONDS = 0.5
 """How long entries may gather before they are given positions; the promise is one second."""
 
 LOOKING_SECONDS = 60.0

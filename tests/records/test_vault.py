@@ -227,7 +227,7 @@ def test_what_may_be_due_is_listed_by_the_start_of_its_clock(house):
         ]
         assert [one.record.subject for one in vault.due(tx, "last_contact", until=now)] == [b, a]
         assert vault.due(tx, "last_contact", until=now, situations=["contact"]) == []
-        assert vault.start_of(tx, a, "last_contact") == now
+        assert vault.starts_of(tx, a) == {"last_contact": now}
         assert vault.due(tx, "relation_ended", until=date(2099, 1, 1)) == []
     with house.data.write() as tx:
         house.vault.relation_end(tx, contract, date(2026, 12, 1))

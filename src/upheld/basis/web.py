@@ -27,6 +27,7 @@ from upheld.web.answers import wants_json
 from upheld.web.forms import Form
 from upheld.web.headers import keep_private, speak_for
 from upheld.web.pages import AnyRequest, Frame, Pages
+from upheld.web.quick import Json
 from upheld.web.refusals import Refusal
 from upheld.web.wire import Closed
 
@@ -95,7 +96,7 @@ def _consents(house: House, guard: Guard) -> Any:
         looked_up = data.subject is None or "authorization" in request.headers
         done: Stated = await house.writer.ask(await sync_to_thread(judged) if looked_up else judged())
         headers = {"Idempotency-Replayed": "true"} if done.replayed else {}
-        return Response(done.answer(), status_code=201, headers=headers)
+        return Json(done.answer(), status_code=201, headers=headers)
 
     return consents
 

@@ -27,6 +27,7 @@ from upheld.web.forms import Form
 from upheld.web.gate import check_request
 from upheld.web.headers import allow_framing, answer_to, keep_private, speak_for
 from upheld.web.pages import AnyRequest, Frame, Pages
+from upheld.web.quick import Json
 from upheld.web.refusals import Refusal
 from upheld.web.serving import Pace
 from upheld.web.wire import Closed
@@ -142,7 +143,7 @@ def _take(house: House, guard: Guard, known_first: Before) -> Any:
         headers = {"Location": f"/consent/receipts/{done.receipt}"}
         if done.replayed:
             headers["Idempotency-Replayed"] = "true"
-        return Response(done.answer(), status_code=201, headers=headers)
+        return Json(done.answer(), status_code=201, headers=headers)
 
     return take
 

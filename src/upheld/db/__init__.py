@@ -4,7 +4,7 @@ Two stores lie apart, `data` and `keys`; no transaction spans both, so the order
 (keys first, then data; for an erasure the other way round) makes every crash harmless.
 """
 
-from upheld.db.batch import Change, Insert, Select, later, later_all, notebook, rows, rows_among
+from upheld.db.batch import Change, Insert, Select, done, later, later_all, notebook, rows, rows_among
 from upheld.db.bytesafe import b64, canonical, lp, parse_canonical, unb64
 from upheld.db.clock import Clock, FixedClock, Ids, SystemClock, uuid7_time
 from upheld.db.crash import crash_point
@@ -48,6 +48,7 @@ __all__ = [
     "canonical",
     "crash_point",
     "data_metadata",
+    "done",
     "from_ms",
     "keys_metadata",
     "later",

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from datetime import date
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
@@ -19,6 +19,7 @@ from upheld.db import packed
 from upheld.db.postgres import placeholders
 from upheld.db.types import UtcMs, from_ms
 
+T = TypeVar("T")
 Write: TypeAlias = Callable[[sa.Connection, list[Any]], None]
 _POSTGRES: sa.engine.Dialect = postgresql.dialect()  # type: ignore[no-untyped-call]  # the library left it without types
 _NAME = "upheld.notebook"
@@ -157,7 +158,7 @@ class Insert:
         self._one = f"{into} VALUES ({marks}) {also}".strip()
         types = [str(column.type.compile(_POSTGRES)) for column in table.c]
         self._kinds = tuple(map(packed.kind, types))
-        kinds = ", ".join(f"%s::{one}[]" for one in types)
+        kinds = ", ".join(f"?::{one}[]" for one in types)
         # Selected from a table with names, or ON CONFLICT would be read as the condition of a join.
         self._many = f"{into} SELECT * FROM unnest({kinds}) AS told WHERE true {also}".strip()  # noqa: S608 - names of our own tables
         self._days = tuple(at for at, column in enumerate(table.c) if isinstance(column.type, sa.Date))
@@ -167,10 +168,9 @@ class Insert:
         if not rows_:
             return
         if tx.dialect.name == "postgresql":
-            tx.exec_driver_sql(self._many, packed.columns(self._kinds, rows_))
+            done(tx, self._many, packed.columns(self._kinds, rows_))
         else:
-            told = [self._told(row) for row in rows_] if self._days else list(rows_)
-            tx.exec_driver_sql(self._one, told)
+            done(tx, self._one, [self._told(row) for row in rows_] if self._days else rows_, each=True)
 
     def _told(self, row: tuple[Any, ...]) -> tuple[Any, ...]:
         """SQLite keeps a day as its text."""
@@ -190,7 +190,7 @@ class Change:
         self._one = f'UPDATE "{table.name}" SET {changes} WHERE {found}'  # noqa: S608 - names of our own tables
         types = [str(table.columns[_key(table, name)].type.compile(_POSTGRES)) for name in (*by, *to)]
         self._kinds = tuple(map(packed.kind, types))
-        told = ", ".join(f"%s::{one}[]" for one in types)
+        told = ", ".join(f"?::{one}[]" for one in types)
         names = ", ".join([*(f'"by_{name}"' for name in by), *(f'"to_{name}"' for name in to)])
         changes = ", ".join(f'"{name}" = told."to_{name}"' for name in to)
         found = " AND ".join(f'"{table.name}"."{name}" = told."by_{name}"' for name in by)
@@ -201,10 +201,10 @@ class Change:
         if not rows_:
             return
         if tx.dialect.name == "postgresql":
-            tx.exec_driver_sql(self._many, packed.columns(self._kinds, rows_))
+            done(tx, self._many, packed.columns(self._kinds, rows_))
         else:
             at = self._found_by
-            tx.exec_driver_sql(self._one, [(*row[at:], *row[:at]) for row in rows_])
+            done(tx, self._one, [(*row[at:], *row[:at]) for row in rows_], each=True)
 
 
 def _key(table: sa.Table, name: str) -> str:
@@ -216,15 +216,37 @@ def rows(tx: sa.Connection, sql: str, values: Sequence[Any] = (), *, large: bool
 
     `large` says that long columns of bytes come back, which PostgreSQL then sends as they are.
     """
-    settle_first(tx)
-    driver: Any = tx.connection.driver_connection
     told = {"binary": large} if tx.dialect.name == "postgresql" else {}
     text = placeholders(sql) if told else sql
+    found: list[tuple[Any, ...]] = _run(tx, sql, lambda driver: driver.execute(text, values, **told).fetchall())
+    return found
+
+
+def done(tx: sa.Connection, sql: str, values: Sequence[Any], *, each: bool = False) -> int:
+    """Run one statement with `?` placeholders straight at the driver and give how many rows it touched.
+
+    With `each` it is run for every row of `values`.
+    """
+    text = placeholders(sql) if tx.dialect.name == "postgresql" else sql
+
+    def work(driver: Any) -> int:
+        cursor = driver.cursor()
+        if each:
+            cursor.executemany(text, values)
+        else:
+            cursor.execute(text, values)
+        return int(cursor.rowcount)
+
+    return _run(tx, sql, work)
+
+
+def _run(tx: sa.Connection, sql: str, work: Callable[[Any], T]) -> T:
+    """Let the driver's own connection do something in a transaction; what waits is written first."""
+    settle_first(tx)
     try:
-        found: list[tuple[Any, ...]] = driver.execute(text, values, **told).fetchall()
+        return work(tx.connection.driver_connection)
     except Exception as error:
         raise DBAPIError(sql, None, error) from None  # as SQLAlchemy says it, without the values
-    return found
 
 
 def rows_among(

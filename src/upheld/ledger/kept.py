@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,13 +22,23 @@ class KeptCheckpoint:
     def __init__(self, files: Sequence[Path]) -> None:
         """Keep it in each of `files`."""
         self._files = tuple(files)
+        self._put: dict[Path, Checkpoint] = {}
 
     def put(self, checkpoint: Checkpoint, signer: Signer) -> None:
         """Replace what is kept by something newer, whole or not at all, durably."""
         for file in self._files:
-            held = _read(file, signer)
+            held = self._held(file, signer)
             if held is None or _age(held) <= _age(checkpoint):
                 write_whole(file, checkpoint.note)
+                self._put[file] = checkpoint
+
+    def _held(self, file: Path, signer: Signer) -> Checkpoint | None:
+        """Read what is kept; what was put there last and still stands need not be verified again."""
+        last = self._put.get(file)
+        with suppress(OSError, ValueError):
+            if last is not None and file.read_text("utf-8") == last.note:
+                return last
+        return _read(file, signer)
 
     def newest(self, signer: Signer) -> Checkpoint | None:
         """Give the newest checkpoint kept that the log's key signed under any of its origins; None without one."""

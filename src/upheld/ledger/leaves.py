@@ -11,12 +11,13 @@ import sqlalchemy as sa
 from upheld.db import Hot, rows, rows_among
 from upheld.ledger.model import Entry, EntryId
 from upheld.ledger.rules import leaf_id, leaf_ids, pack, read_leaf, unpack
-from upheld.ledger.store import AnyRow, body, bundle, pending
+from upheld.ledger.store import AnyRow, body, bundle
 from upheld.ledger.tree import TILE
 from upheld.ledger.vocabulary import KINDS, Kind
 
 _BY_ID = "SELECT id, leaf FROM ledger_pending WHERE id"
 _SIDE = "SELECT entry, subject, class, sealed FROM ledger_body WHERE entry"
+_WAITING = "SELECT id, leaf FROM ledger_pending ORDER BY id"
 _WITH_TILES = """SELECT b.number, b.lowest, b.highest, b.leaves, t.hashes FROM ledger_bundle b
  LEFT JOIN ledger_tile t ON t.level = 0 AND t.number = b.number WHERE b.number >= ? ORDER BY b.number LIMIT ?"""
 _PAGE = 16
@@ -97,9 +98,9 @@ def _is_of(leaf: bytes, marks: Iterable[bytes]) -> bool:
 
 def waiting(tx: sa.Connection, limit: int | None = None, kinds: Collection[Kind] = ()) -> list[tuple[bytes, bytes]]:
     """List (id, leaf) of entries without a position, oldest first."""
-    found = tx.execute(sa.select(pending.c.id, pending.c.leaf).order_by(pending.c.id).limit(limit))
+    found = rows(tx, _WAITING, large=True) if limit is None else rows(tx, f"{_WAITING} LIMIT ?", (limit,), large=True)
     marks = [_mark(kind) for kind in kinds]
-    return [(row.id, row.leaf) for row in found if not marks or _is_of(row.leaf, marks)]
+    return [(one, leaf) for one, leaf in found if not marks or _is_of(leaf, marks)]
 
 
 def whole(tx: sa.Connection, n: int, kinds: Collection[Kind] = ()) -> Iterator[Stored]:

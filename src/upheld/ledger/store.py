@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 
 import sqlalchemy as sa
 
-from upheld.db import Hot, UtcMs, data_metadata, packed, rows_among
+from upheld.db import Hot, Insert, UtcMs, data_metadata, done, packed, rows, rows_among
 from upheld.ledger.tree import Fetch
 
 AnyRow: TypeAlias = sa.Row[*tuple[Any, ...]]
@@ -90,15 +90,22 @@ _SQLITE_ENTRY = "INSERT INTO ledger_pending (id, leaf) VALUES (?, ?)"
 _SQLITE_BODY = "INSERT INTO ledger_body (entry, subject, class, sealed) VALUES (?, ?, ?, ?)"
 _POSTGRES_BOTH = """
 WITH told AS (
-  SELECT * FROM unnest(%s::bytea[], %s::bytea[], %s::bytea[], %s::varchar[], %s::bytea[])
+  SELECT * FROM unnest(?::bytea[], ?::bytea[], ?::bytea[], ?::varchar[], ?::bytea[])
     AS t (id, leaf, subject, class, sealed)
 ), entries AS (
   INSERT INTO ledger_pending (id, leaf) SELECT id, leaf FROM told
 )
 INSERT INTO ledger_body (entry, subject, class, sealed) SELECT id, subject, class, sealed FROM told
 """
-_HOT_BOTH = _POSTGRES_BOTH.replace("%s", "?")
 _BOTH = ("BYTEA", "BYTEA", "BYTEA", "VARCHAR", "BYTEA")
+
+
+_MOVE_HEAD = "UPDATE ledger_head SET size = ?, root = ? WHERE size = ? AND root = ? AND epoch = ?"
+_GROW_TILES = Insert(tile, "ON CONFLICT (level, number) DO UPDATE SET hashes = excluded.hashes")
+_GROW_BUNDLES = Insert(
+    bundle,
+    "ON CONFLICT (number) DO UPDATE SET lowest = excluded.lowest, highest = excluded.highest, leaves = excluded.leaves",
+)
 
 
 def put_all(tx: sa.Connection, sealed: Sequence[SealedEntry]) -> None:
@@ -107,16 +114,16 @@ def put_all(tx: sa.Connection, sealed: Sequence[SealedEntry]) -> None:
     Written for the driver: this is the hottest statement there is, and every change pays for it.
     """
     if tx.dialect.name == "postgresql":
-        tx.exec_driver_sql(_POSTGRES_BOTH, packed.columns(_BOTH, sealed))
+        done(tx, _POSTGRES_BOTH, packed.columns(_BOTH, sealed))
         return
-    tx.exec_driver_sql(_SQLITE_ENTRY, [one[:2] for one in sealed])
-    tx.exec_driver_sql(_SQLITE_BODY, [(one[0], *one[2:]) for one in sealed])
+    done(tx, _SQLITE_ENTRY, [one[:2] for one in sealed], each=True)
+    done(tx, _SQLITE_BODY, [(one[0], *one[2:]) for one in sealed], each=True)
 
 
 def put_sealed(hot: Hot, sealed: Sequence[SealedEntry], engine: str) -> None:
     """Write sealed entries inside the transaction of a hot path; they have no position yet."""
     if engine == "postgresql":
-        hot.rows(_HOT_BOTH, packed.columns(_BOTH, sealed))
+        hot.rows(_POSTGRES_BOTH, packed.columns(_BOTH, sealed))
         return
     hot.many(_SQLITE_ENTRY, [one[:2] for one in sealed])
     hot.many(_SQLITE_BODY, [(one[0], *one[2:]) for one in sealed])
@@ -169,40 +176,29 @@ def body_ids(tx: sa.Connection, lowest: bytes) -> Iterator[bytes]:
 
 def put_bundles(tx: sa.Connection, changed: Mapping[int, tuple[bytes, bytes, bytes]]) -> None:
     """Write bundles, new or grown: (lowest id, highest id, leaves) by number."""
-    for number, (lowest, highest, leaves) in changed.items():
-        values = {"lowest": lowest, "highest": highest, "leaves": leaves}
-        grown = tx.execute(sa.update(bundle).where(bundle.c.number == number).values(values))
-        if not grown.rowcount:
-            tx.execute(sa.insert(bundle).values(number=number, **values))
+    _GROW_BUNDLES(tx, [(number, *told) for number, told in changed.items()])
 
 
 def unqueue(tx: sa.Connection, ids: Sequence[bytes]) -> int:
     """Delete waiting entries that were placed; gives how many there were."""
     if tx.dialect.name == "postgresql":
-        return tx.exec_driver_sql("DELETE FROM ledger_pending WHERE id = ANY(%b)", (list(ids),)).rowcount
-    return tx.exec_driver_sql("DELETE FROM ledger_pending WHERE id = ?", [(one,) for one in ids]).rowcount
+        return done(tx, "DELETE FROM ledger_pending WHERE id = ANY(?)", (list(ids),))
+    return done(tx, "DELETE FROM ledger_pending WHERE id = ?", [(one,) for one in ids], each=True)
 
 
 def tiles(tx: sa.Connection) -> Fetch:
     """Give a reader of tiles inside this transaction; a missing tile is empty."""
-    query = sa.select(tile.c.hashes).where(
-        tile.c.level == sa.bindparam("level"), tile.c.number == sa.bindparam("number")
-    )
 
     def fetch(level: int, number: int) -> bytes:
-        return tx.execute(query, {"level": level, "number": number}).scalar() or b""
+        found = rows(tx, "SELECT hashes FROM ledger_tile WHERE level = ? AND number = ?", (level, number), large=True)
+        return found[0][0] if found else b""
 
     return fetch
 
 
 def put_tiles(tx: sa.Connection, changed: Mapping[tuple[int, int], bytes]) -> None:
     """Write tiles, new or grown."""
-    for (level, number), hashes in changed.items():
-        grown = tx.execute(
-            sa.update(tile).where(tile.c.level == level, tile.c.number == number).values(hashes=hashes)
-        )
-        if not grown.rowcount:
-            tx.execute(sa.insert(tile).values(level=level, number=number, hashes=hashes))
+    _GROW_TILES(tx, [(*place, hashes) for place, hashes in changed.items()])
 
 
 def other_tiles(tx: sa.Connection, leaves_to: int) -> Iterator[tuple[int, int, bytes]]:
@@ -214,8 +210,7 @@ def other_tiles(tx: sa.Connection, leaves_to: int) -> Iterator[tuple[int, int, b
 
 def move_head(tx: sa.Connection, old: AnyRow, size: int, root: bytes) -> bool:
     """Swap the head if it is still the one that was read; false when another process was first."""
-    query = sa.update(head).where(head.c.size == old.size, head.c.root == old.root, head.c.epoch == old.epoch)
-    return tx.execute(query.values(size=size, root=root)).rowcount == 1
+    return done(tx, _MOVE_HEAD, (size, root, old.size, old.root, old.epoch)) == 1
 
 
 def begin_origin(tx: sa.Connection, origin: str, epoch: int) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Hashable, Iterable
 from typing import Any
 
 import sqlalchemy as sa
-from itsdangerous import BadSignature, URLSafeSerializer
+from itsdangerous import BadSignature, Signer, URLSafeSerializer
 
 from upheld.db import (
     Clock,
@@ -42,6 +42,20 @@ _USE = Insert(used_table)
 CLAUSE = "notice.channels"
 
 
+class _Tokens(URLSafeSerializer):
+    """Signs and reads tokens of one kind; the kind's key is derived once and not for each of them."""
+
+    def __init__(self, key: bytes, kind: str) -> None:
+        """Derive the key of a kind from `key`."""
+        super().__init__(key, salt=kind)
+        derived = Signer(key, kind, key_derivation="hmac", digest_method=hashlib.sha256).derive_key()
+        self._signer = Signer(derived, kind, key_derivation="none", digest_method=hashlib.sha256)
+
+    def make_signer(self, salt: str | bytes | None = None) -> Signer:
+        """Give the one signer; `salt` is always the kind's."""
+        return self._signer
+
+
 class Notices:
     """Makes and reads the two tokens of a notice. Safe to share between threads.
 
@@ -54,9 +68,8 @@ class Notices:
         self._ids = ids
         self._forgotten = from_ms(0)
         self._key_id = hashlib.sha256(b"upheld.notice|" + key).hexdigest()[:8]
-        settings = {"digest_method": hashlib.sha256, "key_derivation": "hmac"}
-        self._snapshots = URLSafeSerializer(key, salt="upheld.notice.snapshot", signer_kwargs=settings)
-        self._receipts = URLSafeSerializer(key, salt="upheld.notice.receipt", signer_kwargs=settings)
+        self._snapshots = _Tokens(key, "upheld.notice.snapshot")
+        self._receipts = _Tokens(key, "upheld.notice.receipt")
 
     def snapshot_of(
         self, published: Published, law: Law, situation: Situation, lang: str, area: str = ""

@@ -85,7 +85,11 @@ class Shelf:
         if last is not None and self._is_fresh() and last.in_force(moment):
             return last
         with self._lock:
-            rows = [pair for pair in self._current() if pair[0].effective_from <= moment]
+            current = self._current()
+            last = self._in_force
+            if last is not None and last.in_force(moment):
+                return last
+            rows = [pair for pair in current if pair[0].effective_from <= moment]
             found = self._load(rows[-1][0].version) if rows else None
             if at is None:
                 self._in_force = found
@@ -149,13 +153,12 @@ class Shelf:
         """
         if self._is_fresh():
             return False
-        self._in_force = None
         now = time.monotonic()
         seen = look.news()
         if seen is not None and seen == self._news:
             self._looked = now
             return False
-        self._news, self._looked = seen, now
+        self._news, self._looked, self._in_force = seen, now, None
         return True
 
     def _is_fresh(self) -> bool:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import hmac
 from collections.abc import Callable, Sequence
+from hashlib import sha256
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -18,6 +18,11 @@ SCHEMA = b"\x01"
 
 SEAL = 29
 """Bytes that sealing adds: form, nonce and tag."""
+
+
+_INNER, _OUTER = (bytes(byte ^ pad for byte in range(256)) for pad in (0x36, 0x5C))
+_LENGTHS = tuple(length.to_bytes(2, "big") for length in range(1024))
+"""How `lp` spells lengths; subjects and items are short, and anything longer is an error of ours."""
 
 
 class BrokenSealError(Exception):
@@ -45,20 +50,19 @@ class Binding:
 
     def of(self, subject: bytes, item: bytes) -> bytes:
         """Give the data that the seal of one item is bound to."""
-        return b"".join((
-            self._head, len(subject).to_bytes(2, "big"), subject, len(item).to_bytes(2, "big"), item, self._tail,
-        ))  # fmt: skip
+        return self._head + _LENGTHS[len(subject)] + subject + _LENGTHS[len(item)] + item + self._tail
 
     def unsealed(
         self, ciphers: Sequence[AESGCM], subjects: Sequence[bytes], items: Sequence[bytes], sealed: Sequence[bytes]
     ) -> list[bytes]:
         """Open many of this place, each with its own cipher as `unseal` does; raises BrokenSealError."""
-        of, found = self.of, list[bytes]()
+        found, head, tail = list[bytes](), self._head, self._tail
         try:
             for cipher, subject, item, one in zip(ciphers, subjects, items, sealed, strict=True):
                 if one[:1] != FORM or len(one) < SEAL:
                     raise BrokenSealError
-                found.append(cipher.decrypt(one[1:13], one[13:], of(subject, item)))
+                told = head + _LENGTHS[len(subject)] + subject + _LENGTHS[len(item)] + item + tail
+                found.append(cipher.decrypt(one[1:13], one[13:], told))
         except InvalidTag:
             raise BrokenSealError from None
         return found
@@ -91,18 +95,36 @@ def unseal(cipher: AESGCM, sealed: bytes, aad: bytes) -> bytes:
         raise BrokenSealError from None
 
 
+class Keyed:
+    """HMAC-SHA256 under one key for many short texts: both halves of the key are hashed once, not for each text."""
+
+    __slots__ = ("_inner", "_outer")
+
+    def __init__(self, key: bytes) -> None:
+        """Hash the key's halves; `key` has 32 bytes."""
+        block = key.ljust(64, b"\0")
+        self._inner, self._outer = sha256(block.translate(_INNER)), sha256(block.translate(_OUTER))
+
+    def of(self, text: bytes) -> bytes:
+        """Give the 32 bytes of a text."""
+        inner, outer = self._inner.copy(), self._outer.copy()
+        inner.update(text)
+        outer.update(inner.digest())
+        return outer.digest()
+
+
 class DataKey:
     """One data key and its four subkeys, each made when first needed: record, body, salt, nonce."""
 
     __slots__ = ("_body", "_key", "_nonce", "_record", "_salt")
+    _salt: Keyed
+    _nonce: Keyed
 
     def __init__(self, key: bytes) -> None:
         """Hold the key."""
         self._key = key
         self._record: AESGCM | None = None
         self._body: AESGCM | None = None
-        self._salt = b""
-        self._nonce = b""
 
     def record(self) -> AESGCM:
         """Give the cipher of records."""
@@ -113,7 +135,6 @@ class DataKey:
     def body(self, entry_id: bytes) -> tuple[AESGCM, bytes, bytes]:
         """Give cipher, salt and nonce of the body of one ledger entry; a body is written once, so is its nonce."""
         if self._body is None:
-            self._salt, self._nonce = derive(self._key, "salt"), derive(self._key, "nonce")
+            self._salt, self._nonce = Keyed(derive(self._key, "salt")), Keyed(derive(self._key, "nonce"))
             self._body = AESGCM(derive(self._key, "body"))
-        salt = hmac.digest(self._salt, entry_id, "sha256")[:16]
-        return self._body, salt, hmac.digest(self._nonce, entry_id, "sha256")[:12]
+        return self._body, self._salt.of(entry_id)[:16], self._nonce.of(entry_id)[:12]

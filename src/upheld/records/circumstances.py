@@ -183,12 +183,10 @@ class Circumstances(VaultBase):
     ) -> None:
         later(tx, _mark_all, (subject, word, relation or NO_RELATION, to_ms(at)))
 
-    def start_of(
-        self, tx: sa.Connection, subject: bytes, word: str, relation: bytes | None = None
-    ) -> datetime | None:
-        """Give the latest start event of a clock, or None when it never began."""
-        wanted = (subject, word, relation or NO_RELATION)
-        return next((row[3] for row in STARTS.of(tx, subject) if row[:3] == wanted), None)
+    def starts_of(self, tx: sa.Connection, subject: bytes, relation: bytes | None = None) -> dict[str, datetime]:
+        """Give the latest start event of each clock that began, by its word; those of a relation, or of none."""
+        wanted = relation or NO_RELATION
+        return {word: at for _, word, of, at in STARTS.of(tx, subject) if of == wanted}
 
     def due(
         self,

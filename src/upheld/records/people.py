@@ -12,7 +12,7 @@ from upheld.db import Ids, Insert, StoreConflictError, retried, rows_among
 from upheld.records import store
 from upheld.records.cipher import derive
 from upheld.records.index import FORM, SHARED, normal_form
-from upheld.records.keyring import KeyRing
+from upheld.records.keyring import KeyRing, Made
 from upheld.records.model import CLASS_IDENTITY
 
 _PUT_TAGS = Insert(store.key_tag)
@@ -73,6 +73,20 @@ class _Index:
             if subject not in (carriers := self._carriers.get(tag, ())) and (shared or not carriers)
         )
         return list(wanted)
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What one look found about people: the index, and the shred classes of which their keys are there."""
+
+    index: _Index
+    classes: Mapping[bytes, set[str]]
+
+    def lacks(self, one: _Asked, subject: bytes | None) -> bool:
+        """Say whether anything must be made for somebody: the number, a tag, or a key."""
+        if subject is None:
+            return True
+        return bool(self.index.missing(subject, one.tags) or one.classes - self.classes.get(subject, set()))
 
 
 class People:
@@ -145,53 +159,56 @@ class People:
         decides only when nothing else was given. A tag that is another person's already stays theirs.
         """
         asked = [self._asked(one) for one in wanted]
-        tags = [tag for one in asked for tag, _ in one.tags]
-        with self._ring.store.read() as tx:
-            index = _Index(self._ring, tx, tags)
-            held = self._ring.classes_of(tx, index.subjects())
-        met = [index.subject_of(one) for one in asked]
-        new = [
-            at
-            for at, (one, subject) in enumerate(zip(asked, met, strict=True))
-            if subject is None or index.missing(subject, one.tags) or one.classes - held.get(subject, set())
-        ]
-        if new:
-            for at, subject in zip(new, self._enter([asked[at] for at in new]), strict=True):
-                known, met[at] = met[at] is not None, subject
-                asked[at].known = known or asked[at].known
+        made = None
+        with self._ring.store.write() as tx:
+            seen = self._look(tx, asked)
+            met = [seen.index.subject_of(one) for one in asked]
+            new = [at for at, (one, subject) in enumerate(zip(asked, met, strict=True)) if seen.lacks(one, subject)]
+            if new:
+                entered, made = self._enter(tx, [asked[at] for at in new], seen)
+                for at, subject in zip(new, entered, strict=True):
+                    known, met[at] = met[at] is not None, subject
+                    asked[at].known = known or asked[at].known
+        if made is not None:
+            self._ring.remember(made)
         return [(subject or b"", one.known) for subject, one in zip(met, asked, strict=True)]
 
-    def _enter(self, asked: Sequence[_Asked]) -> list[bytes]:
-        """Make new subjects, add missing tags and keys, in one transaction of the keys store."""
+    def _look(self, tx: sa.Connection, asked: Sequence[_Asked]) -> _Seen:
+        index = _Index(self._ring, tx, [tag for one in asked for tag, _ in one.tags])
+        return _Seen(index, self._ring.classes_of(tx, index.subjects()))
+
+    def _enter(self, tx: sa.Connection, asked: Sequence[_Asked], seen: _Seen) -> tuple[list[bytes], Made]:
+        """Make new subjects, add missing tags and keys.
+
+        On a server others may do so at the same time, so the rows of these people are taken and looked at again.
+        """
         fresh = [self._ids.random(16) for _ in asked]
-        tags = [tag for one in asked for tag, _ in one.tags]
+        if tx.dialect.name != "sqlite":
+            self._ring.hold(tx, [*fresh, *(tag for one in asked for tag, _ in one.tags)])
+            seen = self._look(tx, asked)
+        index, there = seen.index, seen.classes
         met: list[bytes] = []
         new_tags: list[tuple[bytes, bytes]] = []
         wants: dict[bytes, set[str]] = {}
         begun: set[bytes] = set()
-        with self._ring.store.write() as tx:
-            self._ring.hold(tx, [*fresh, *tags])
-            index = _Index(self._ring, tx, tags)
-            there = self._ring.classes_of(tx, index.subjects())
-            for one, new in zip(asked, fresh, strict=True):
-                found = index.subject_of(one)
-                if found is not None and found not in there and found not in wants:
-                    raise StoreConflictError  # erased between the look and now
-                one.known = found is not None and found not in begun
-                subject = found or new
-                if found is None:
-                    begun.add(new)
-                for tag in index.missing(subject, one.tags):
-                    new_tags.append((index.places[tag], subject))
-                    index.add(tag, subject)
-                wants.setdefault(subject, set()).update(one.classes)
-                met.append(subject)
-            lacking = {one: names - there.get(one, set()) for one, names in wants.items()}
-            made = self._ring.make_many(tx, lacking)
-            if new_tags:
-                _PUT_TAGS(tx, new_tags)
-        self._ring.remember(made)
-        return met
+        for one, new in zip(asked, fresh, strict=True):
+            found = index.subject_of(one)
+            if found is not None and found not in there and found not in wants:
+                raise StoreConflictError  # erased between the look and now
+            one.known = found is not None and found not in begun
+            subject = found or new
+            if found is None:
+                begun.add(new)
+            for tag in index.missing(subject, one.tags):
+                new_tags.append((index.places[tag], subject))
+                index.add(tag, subject)
+            wants.setdefault(subject, set()).update(one.classes)
+            met.append(subject)
+        lacking = {one: names - there.get(one, set()) for one, names in wants.items()}
+        made = self._ring.make_many(tx, lacking)
+        if new_tags:
+            _PUT_TAGS(tx, new_tags)
+        return met, made
 
     def _asked(self, wanted: Wanted) -> _Asked:
         tags = [(kind, self.tag(kind, value, wanted.region)) for kind, value in wanted.identifiers.items()]

@@ -59,13 +59,13 @@ def starts_of(house: House, tx: sa.Connection, record: Record, policy: CompiledP
     Clause: retention.starts
     """
     zone = ZoneInfo(policy.timezone)
-
     members = house.vault.members(tx, record.subject)
 
-    def day(word: str) -> date | None:
-        found = [at for one in members if (at := house.vault.start_of(tx, one, word, record.relation))]
-        return max(found).astimezone(zone).date() if found else None
-
+    began: dict[str, datetime] = {}
+    for member in members:
+        for word, at in house.vault.starts_of(tx, member, record.relation).items():
+            began[word] = max(at, began.get(word, at))
+    days = {word: at.astimezone(zone).date() for word, at in began.items()}
     relations = [relation for one in members for relation in house.vault.relations_of(tx, one)]
     own = [one for one in relations if one.id == record.relation]
     # The relationship named at the taking counts alone for its kind; other kinds are the person's.
@@ -75,9 +75,9 @@ def starts_of(house: House, tx: sa.Connection, record: Record, policy: CompiledP
     for one in counted:
         if one.ended is not None:
             ended[one.kind] = max(one.ended, ended.get(one.kind, one.ended))
-    declared = {word: at for word in policy.retention.starts if (at := day(word)) is not None}
+    declared = {word: days[word] for word in policy.retention.starts if word in days}
     recorded = record.collected_at.astimezone(zone).date()
-    return Starts(recorded, day("last_contact"), day("last_visit"), ended, still, declared)
+    return Starts(recorded, days.get("last_contact"), days.get("last_visit"), ended, still, declared)
 
 
 def due(house: House, on: date | None = None) -> list[Overdue]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import date
+from functools import lru_cache
 
 from upheld.policy.model import CompiledPolicy, End, Frozen, LongerByLaw, RetentionRule, Situation
 from upheld.retention.model import Cut, Overdue, Starts
@@ -40,14 +41,24 @@ def _last_days(
     policy: CompiledPolicy, situation: Situation, names: Iterable[str], starts: Starts
 ) -> dict[str, date | None]:
     """Give the last day of each field; fields under one rule share theirs."""
-    days: dict[int, date | None] = {}
-    found: dict[str, date | None] = {}
+    rules, places = _rules_of(policy, situation.id, tuple(names))
+    days = [_last_day(policy, situation, rule, starts) for rule in rules]
+    return {name: days[place] for name, place in places}
+
+
+@lru_cache(maxsize=256)
+def _rules_of(
+    policy: CompiledPolicy, situation: str, names: tuple[str, ...]
+) -> tuple[tuple[RetentionRule | None, ...], tuple[tuple[str, int], ...]]:
+    """Give the rules that speak of these fields, each once, and for each field the place of its own."""
+    rules: list[RetentionRule | None] = []
+    places: list[tuple[str, int]] = []
     for name in names:
-        rule = _narrowest(policy.retention.rules, situation.id, name)
-        if id(rule) not in days:
-            days[id(rule)] = _last_day(policy, situation, rule, starts)
-        found[name] = days[id(rule)]
-    return found
+        rule = _narrowest(policy.retention.rules, situation, name)
+        if rule not in rules:
+            rules.append(rule)
+        places.append((name, rules.index(rule)))
+    return tuple(rules), tuple(places)
 
 
 def _last_day(policy: CompiledPolicy, situation: Situation, rule: RetentionRule | None, starts: Starts) -> date | None:

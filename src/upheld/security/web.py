@@ -21,6 +21,7 @@ from upheld.security.session import COOKIE, signed_in
 from upheld.web.forms import Form
 from upheld.web.headers import keep_private
 from upheld.web.pages import AnyRequest, Frame, Pages
+from upheld.web.quick import Json
 from upheld.web.wire import Closed
 
 
@@ -85,7 +86,7 @@ def _api(house: House, guard: KeyGuard) -> list[Any]:
             view=data.view,
         )
         found = await actions.ask(asked)
-        return Response(reading_said(found))
+        return Json(reading_said(found))
 
     @post("/api/v1/audience", status_code=200, sync_to_thread=True)
     def ask(request: AnyRequest, data: JSONBody[AudienceBody]) -> Stream:

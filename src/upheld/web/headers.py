@@ -88,9 +88,9 @@ def sealer(label: Callable[[], str | None]) -> Callable[[Message, Scope], Awaita
         state: dict[str, Any] = scope["state"]
         headers = [(name.lower(), value) for name, value in message.get("headers", ())]
         there = {name for name, _ in headers}
-        headers += [one for one in _ALWAYS if one[0] not in there]
-        if b"content-security-policy" not in there:
-            headers.append((b"content-security-policy", csp(state[_FRAMERS]).encode() if state.get(_FRAMERS) else CSP))
+        framers = state.get(_FRAMERS)
+        policy = (b"content-security-policy", csp(framers).encode()) if framers else _CSP
+        headers += [one for one in (*_ALWAYS, policy) if one[0] not in there]
         if state.get(_PRIVATE):
             headers = [one for one in headers if one[0] != b"cache-control"]
             headers.append((b"cache-control", b"no-store"))
@@ -115,4 +115,4 @@ def _origin(site: str) -> str:
     return f"{parts.scheme}://{parts.hostname}{port}"
 
 
-CSP = csp().encode()
+_CSP = (b"content-security-policy", csp().encode())

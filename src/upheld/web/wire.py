@@ -47,7 +47,7 @@ def parse(raw: bytes) -> Any:
         raise Refusal("too_deep", _WIRE)
     try:
         text = raw.decode("utf-8")
-        tree = json.loads(text, object_pairs_hook=_members, parse_constant=_no_number)
+        tree = _DECODER.decode(text)
     except (ValueError, RecursionError):
         raise Refusal("malformed", _WIRE) from None
     if "\\u" in text and _has_half(tree):
@@ -75,6 +75,9 @@ def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _no_number(_name: str) -> NoReturn:
     raise ValueError("not a number of JSON")
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_members, parse_constant=_no_number)
 
 
 def _has_half(tree: Any) -> bool:
