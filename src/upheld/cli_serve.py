@@ -23,6 +23,9 @@ _DATA = click.option(
 _PORT = click.option("--port", type=click.IntRange(0, 65535), default=8765, show_default=True, help="0 takes a free one.")
 _HOST = click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 
+SWITCH_SECONDS = 0.001
+"""How long a thread that counts may keep the others from theirs: an act takes several turns, an export counts for seconds."""
+
 
 @click.command()
 @_DATA
@@ -129,6 +132,7 @@ def _run(house: House, listening: socket.socket, told: Callable[[], None], *, sa
 
     from upheld.app import Settings, create_app
 
+    sys.setswitchinterval(SWITCH_SECONDS)
     app = create_app(Settings(data=house.folder, sample=sample), house)
     server = uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False))
     failed: list[BaseException] = []

@@ -11,6 +11,7 @@ from tests.security.conftest import Desk
 from tests.support import HANAKO, LENA, OLIVER, copy_policy, edit
 from upheld.cli import cli
 from upheld.security import keys
+from upheld.security.audience import DECIDING, decides
 
 SIX = ("name", "email", "phone", "occupation", "job_title", "company")
 
@@ -69,6 +70,22 @@ def test_m23_visitors_cannot_be_mailed(desk: Desk, tmp_path: Path) -> None:
     assert desk.site.send("browsing", fields, visitor="c-7f3a").status_code == 201
     lines = desk.audience("SATO", purpose="announce", situations=["browsing"], channel="email")
     assert lines[0]["count"] == 0
+
+
+def test_what_is_said_of_another_purpose_leaves_an_audience_as_it_was(desk: Desk) -> None:
+    """Who is in for analysing is not asked anew because somebody refuses announcements meanwhile; for announcing it is."""
+    house = desk.site.house
+    subject = desk.site.collect(HANAKO, "event", *SIX)["subject"]
+    with house.store.read() as tx:
+        mark = house.ledger.mark(tx, DECIDING)
+    body = {"subject": subject, "purpose": "announce", "action": "refuse"}
+    assert desk.site.http.post("/api/v1/consents", json=body, headers={"Idempotency-Key": "r", **desk.auth["SATO"]}).status_code == 201
+    with house.store.read() as tx:
+        moved = house.ledger.moved(tx, mark, DECIDING)
+    assert moved == {("consent.refused", "basis.purposes.announce")}
+    assert [[decides(purpose, *one) for one in moved] for purpose in ("analyse", "announce")] == [[False], [True]]
+    assert decides("analyse", "objection.raised", "cookies.gpc")
+    assert decides("analyse", "restriction.set", "basis.purposes.announce")
 
 
 def test_a_program_needs_the_scope(desk: Desk) -> None:

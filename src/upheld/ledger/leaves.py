@@ -209,10 +209,10 @@ def newest_of(tx: sa.Connection, kind: Kind) -> bytes | None:
     return late[-1][0] if late else None
 
 
-def told_since(tx: sa.Connection, n: int, kinds: Collection[Kind]) -> list[bytes]:
-    """List the ids of entries of these kinds at or behind position `n`, or without a position."""
-    behind = [leaf_id(leaf) for _, leaf in placed(tx, n, kinds)]
-    return behind + [one for one, _ in waiting(tx, None, kinds)]
+def told_since(tx: sa.Connection, n: int, kinds: Collection[Kind]) -> list[tuple[bytes, bytes]]:
+    """List (id, leaf) of entries of these kinds at or behind position `n`, or without a position."""
+    behind = [(leaf_id(leaf), leaf) for _, leaf in placed(tx, n, kinds)]
+    return behind + waiting(tx, None, kinds)
 
 
 def last(hot: Hot, count: int) -> list[tuple[bytes, bytes]]:

@@ -25,7 +25,7 @@ from upheld.ledger.model import (
     Receipt,
 )
 from upheld.ledger.note import Checkpoint, Signer
-from upheld.ledger.rules import leaf_bytes
+from upheld.ledger.rules import leaf_bytes, read_leaf
 from upheld.ledger.tree import TileTree
 from upheld.ledger.vocabulary import kind_of
 
@@ -123,11 +123,12 @@ class Reading:
     def mark(self, tx: sa.Connection, kinds: Collection[str]) -> Mark:
         """Remember how far the log is, for `moved`; `tx` sees the state that is to be compared."""
         size = tx.execute(sa.select(store.head.c.size)).scalar_one()
-        return Mark(size, frozenset(leaves.told_since(tx, size, [kind_of(one) for one in kinds])))
+        return Mark(size, frozenset(one for one, _ in leaves.told_since(tx, size, [kind_of(one) for one in kinds])))
 
-    def moved(self, tx: sa.Connection, mark: Mark, kinds: Collection[str]) -> bool:
-        """Say whether an entry of these kinds was written since the mark."""
-        return not mark.waiting.issuperset(leaves.told_since(tx, mark.size, [kind_of(one) for one in kinds]))
+    def moved(self, tx: sa.Connection, mark: Mark, kinds: Collection[str]) -> set[tuple[str, str]]:
+        """Give kind and clause of the entries of these kinds that were written since the mark."""
+        told = leaves.told_since(tx, mark.size, [kind_of(one) for one in kinds])
+        return {read_leaf(leaf)[1:3] for one, leaf in told if one not in mark.waiting}
 
     # proving
 

@@ -11,7 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from upheld.basis.actions import KINDS
-from upheld.basis.model import Refused
+from upheld.basis.model import Refused, whole_of
 from upheld.db import Spool, b64, retried
 from upheld.notice import House
 from upheld.policy.model import CompiledPolicy, Purpose
@@ -35,6 +35,7 @@ DECIDING = (
 )  # fmt: skip
 """Kinds of entry after which somebody may be in an audience who was not, or the other way round."""
 
+_ABOUT = "basis.purposes."
 GROUPS = ("month", "situation", "origin")
 
 
@@ -140,7 +141,7 @@ def _entered(
     with house.store.write() as tx:
         if alone:
             _walk(house, tx, now, reader, wanted, stated, found)
-        elif house.ledger.moved(tx, mark, DECIDING):
+        elif any(decides(wanted.purpose, *one) for one in house.ledger.moved(tx, mark, DECIDING)):
             return None
         if found.shut is not None:
             return found.shut
@@ -150,6 +151,12 @@ def _entered(
         entry = _note(house, tx, reader, now, wanted, found)
     house.stirred.set()
     return Audience(_summary(wanted, found, now, entry, lines), _columns(house, now, wanted, stated), found.spool)
+
+
+def decides(purpose: str, kind: str, clause: str) -> bool:
+    """Say whether an entry can change who is in: what people say of another purpose cannot, and that is most of it."""
+    about = clause.removeprefix(_ABOUT)
+    return kind not in KINDS.values() or about == clause or whole_of(about) == purpose
 
 
 def _columns(house: House, now: Now, wanted: Wanted, stated: Sequence[tuple[str, str]]) -> tuple[str, ...]:
