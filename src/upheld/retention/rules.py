@@ -6,9 +6,8 @@ earliest counts. A clock that has not begun makes nothing due.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import date
-from functools import lru_cache
 
 from upheld.policy.model import CompiledPolicy, End, Frozen, LongerByLaw, RetentionRule, Situation
 from upheld.retention.model import Cut, Overdue, Starts
@@ -46,11 +45,14 @@ def _last_days(
     return {name: days[place] for name, place in places}
 
 
-@lru_cache(maxsize=256)
 def _rules_of(
     policy: CompiledPolicy, situation: str, names: tuple[str, ...]
-) -> tuple[tuple[RetentionRule | None, ...], tuple[tuple[str, int], ...]]:
+) -> tuple[Sequence[RetentionRule | None], Sequence[tuple[str, int]]]:
     """Give the rules that speak of these fields, each once, and for each field the place of its own."""
+    key = "retention.rules", situation, names
+    known: tuple[Sequence[RetentionRule | None], Sequence[tuple[str, int]]] | None = policy.decided.get(key)
+    if known is not None:
+        return known
     rules: list[RetentionRule | None] = []
     places: list[tuple[str, int]] = []
     for name in names:
@@ -58,7 +60,8 @@ def _rules_of(
         if rule not in rules:
             rules.append(rule)
         places.append((name, rules.index(rule)))
-    return tuple(rules), tuple(places)
+    policy.decided[key] = rules, places
+    return rules, places
 
 
 def _last_day(policy: CompiledPolicy, situation: Situation, rule: RetentionRule | None, starts: Starts) -> date | None:

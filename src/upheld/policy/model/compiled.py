@@ -76,8 +76,8 @@ class CompiledPolicy:
         return f"{self.version}; sha256={self.promise_hash}"
 
     @cached_property
-    def decided(self) -> dict[Any, Mapping[str, str]]:
-        """Keep answers that hang on this policy, the law and the day alone, for `decide.bases_for`."""
+    def decided(self) -> dict[Any, Any]:
+        """Keep answers that hang on this policy alone, or on the law and the day that their key names."""
         return {}
 
     @cached_property
