@@ -101,7 +101,7 @@ class Company:
         if scope["path"] == "/site.css":
             await _answer(send, b"text/css", CSS.encode())
             return
-        script = {"/widget.js": WIDGET, **self.scripts}.get(scope["path"])
+        script = {"/widget.js": WIDGET, "/beacon.js": BEACON, **self.scripts}.get(scope["path"])
         if script is not None:
             await _answer(send, b"text/javascript", script.encode())
             return
@@ -122,10 +122,20 @@ def ordinary(scope: Any, lang: str) -> str:
 
 def careless(scope: Any, lang: str) -> str:
     """Write a page as a company without a plan does: all tags at once, and only the header holds them."""
-    tags = f'<script src="http://{TAG_HOST}/munchkin.js" async></script>'
+    tags = f'<script src="http://{TAG_HOST}/munchkin.js" async></script><script src="/beacon.js" defer></script>'
+    tags += f'<link rel="preload" as="image" href="http://{STRANGER}/early.gif"><link rel="stylesheet" href="http://{STRANGER}/look.css">'
     more = f'<img src="http://{TAG_HOST}/pixel.gif" alt=""><img src="http://{STRANGER}/p.gif" alt="">'
-    frame = f'<iframe title="x" src="http://{STRANGER}/frame.html"></iframe>'
-    return draw(lang, tags, more + frame)
+    more += f'<iframe title="x" src="http://{STRANGER}/frame.html"></iframe><object data="http://{STRANGER}/thing.gif"></object>'
+    more += f'<video poster="http://{STRANGER}/still.gif" src="http://{STRANGER}/film.mp4"></video>'
+    return draw(lang, tags, more)
+
+
+BEACON = f"""for (const host of ["{TAG_HOST}", "{STRANGER}"]) {{
+  navigator.sendBeacon(`http://${{host}}/beacon`, "seen");
+  fetch(`http://${{host}}/call`, {{ mode: "no-cors" }}).catch(() => {{}});
+  new Image().src = `http://${{host}}/made.gif`;
+}}"""
+"""A script of the site's own that calls others in every way a script can."""
 
 
 WIDGET = """

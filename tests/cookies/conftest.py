@@ -146,12 +146,12 @@ def refusal(answer: httpx.Response) -> tuple[int, str]:
     return answer.status_code, str(answer.json()["code"])
 
 
-def move_recipient(folder: Path) -> Path:
+def move_recipient(folder: Path, version: str = "2") -> Path:
     """Let the counter's data go to another company, with the steps that the law asks for done."""
     with_counter(folder)
     edit(folder, "cookies.yaml", "    recipient: gcp\n", "    recipient: slack\n")
     done = "done: [announce, contract, review, ask_consent], who: Head of the Corporate division, on: 2026-11-21"
-    add_evidence(folder, "v2", f"procedures:\n  - {{version: '2', class: new_recipient, at: cookies.counter, {done}}}\n")
+    add_evidence(folder, "v2", f"procedures:\n  - {{version: '{version}', class: new_recipient, at: cookies.counter, {done}}}\n")
     return folder
 
 

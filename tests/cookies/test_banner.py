@@ -11,7 +11,7 @@ import pytest
 from tests.axe import findings
 from tests.conftest import sideways
 from tests.cookies.company import COUNTER_HOST, STRANGER, TAG_HOST, careless
-from tests.cookies.conftest import with_counter
+from tests.cookies.conftest import move_recipient, reset, with_counter
 from tests.cookies.world import ALLOW, BANNER, CHOOSE, REFUSE, URL, World, chosen, csp_messages, opened, ready
 from tests.support import edit
 from upheld.cookies.files import packed
@@ -96,7 +96,7 @@ def test_a_grant_lets_tags_run_from_the_next_page_and_a_withdrawal_stops_them(wo
 
 
 def test_the_header_stops_what_a_careless_page_carries(world: World) -> None:
-    """Scripts, pixels and frames of hosts that were not allowed reach nobody, even when the page asks for them."""
+    """Scripts, pixels, frames, films, styles, beacons and calls to hosts that were not allowed reach nobody, though the page asks."""
     world.write(careless)
     page = world.visit("DE")
     with page.expect_response("**/consent/csp-reports") as told:
@@ -138,7 +138,7 @@ def test_it_works_under_trusted_types(world: World) -> None:
 
 
 def test_a_refusal_asks_no_more_a_typo_neither_a_new_recipient_does(world: World, tmp_path: Path) -> None:
-    """After refusing nothing is asked again, nor after another wording; only what was agreed decides."""
+    """After refusing nothing is asked again, nor after another wording; a new recipient asks, by name, in both layers."""
     page = ready(world.visit("DE"))
     chosen(page, REFUSE)
     ready(page)
@@ -147,6 +147,18 @@ def test_a_refusal_asks_no_more_a_typo_neither_a_new_recipient_does(world: World
     edit(folder, "00-policy.yaml", 'version: "1"', 'version: "2"')
     edit(folder, "cookies.yaml", "{en: to count for us,", "{en: to do counting for us,")
     world.site.publish(folder)
+    ready(page)
+    assert page.locator(BANNER).count() == 0
+    third = move_recipient(tmp_path / "third", "3")
+    edit(third, "cookies.yaml", "{en: to count for us,", "{en: to do counting for us,")
+    reset(world.site, third, "3")
+    ready(page)
+    why = "New recipient: Slack Technologies, LLC (Slack) (United States)."
+    assert why in page.locator(BANNER).inner_text()
+    page.click(CHOOSE)
+    told = [why in one.inner_text() for one in page.locator(".upheld-dialog li").all()]
+    assert told == [False, True, False]
+    chosen(page, ".upheld-dialog [data-upheld-do=reject_all]")
     ready(page)
     assert page.locator(BANNER).count() == 0
 
