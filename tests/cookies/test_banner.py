@@ -153,7 +153,7 @@ def test_a_refusal_asks_no_more_a_typo_neither_a_new_recipient_does(world: World
     edit(third, "cookies.yaml", "{en: to count for us,", "{en: to do counting for us,")
     reset(world.site, third, "3")
     ready(page)
-    why = "New recipient: Slack Technologies, LLC (Slack) (United States)."
+    why = "New recipient: Slack Technologies, LLC (Slack), United States."
     assert why in page.locator(BANNER).inner_text()
     page.click(CHOOSE)
     told = [why in one.inner_text() for one in page.locator(".upheld-dialog li").all()]

@@ -264,7 +264,7 @@ def test_a_new_recipient_asks_everybody_affected_and_says_why(site: Site, browse
     told = browser.config()
     assert (told["ask"], told["reasked"]) == (["analyse"], ["analyse"])
     assert "has changed" in told["text"]["lead"]
-    new, gone = "New recipient: Slack Technologies, LLC (Slack) (United States).", "Nothing goes to Google"
+    new, gone = "New recipient: Slack Technologies, LLC (Slack), United States.", "It no longer goes to Google"
     assert told["changes"][0] == new
     assert told["changes"][1].startswith(gone)
     assert {one["id"]: len(one["changes"]) for one in told["purposes"]} == {"necessary": 0, "analyse": 2, "announce": 0}
