@@ -22,6 +22,7 @@ import threading
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from types import CodeType, FunctionType
 from typing import Any
@@ -33,22 +34,24 @@ from mutate import KEPT, ROOT, SOURCE, Mutant
 REACHED = ROOT / "build" / "reached.json"
 ROOMS = (
     "ledger", "notice", "basis", "collection", "cookies", "security", "retention", "transfers", "rights", "amendment",
-    "properties", "journeys",
 )  # fmt: skip
 """The folders whose tests are asked. Those of the command line start programs of their own, which no fork reaches."""
 OPTIONS = ("-q", "-p", "no:cacheprovider", "-p", "no:timeout", "-p", "no:warnings", "-s", "-m", "not slow and not browser")
-OPTIONS = (*OPTIONS, "-o", "tmp_path_retention_policy=none")
+OPTIONS = (*OPTIONS, "--assert=plain", "-o", "tmp_path_retention_policy=none")
 EXAMPLES = 40
+BROWSER = frozenset({"browser", "page", "context", "playwright", "world", "serve"})
+"""Tests with one of these fixtures are not asked: a browser per change costs seconds that no CPU time of ours shows."""
 
 
+@cache
 def source_files() -> dict[str, str]:
     """Give the name of each file that may be changed, by its path."""
     files = [*SOURCE.glob("*/rules.py"), *(SOURCE / "ledger").glob("*.py")]
     return {str(one): one.relative_to(SOURCE).as_posix() for one in files}
 
 
-def function_of(mutant: Mutant) -> FunctionType | None:
-    """Find the function that a mutant changes, behind whatever wraps it."""
+def function_of(mutant: Mutant) -> FunctionType:
+    """Find the function that a mutant changes, behind whatever wraps it; raises LookupError where there is none."""
     found: Any = sys.modules["upheld." + mutant.name.removesuffix(".py").replace("/", ".")]
     for part in mutant.within.split("."):
         found = vars(found).get(part)
@@ -57,6 +60,8 @@ def function_of(mutant: Mutant) -> FunctionType | None:
         found = next((one for one in inner if one is not None), None)
     while found is not None and hasattr(found, "__wrapped__"):
         found = found.__wrapped__
+    if found is None or found.__code__.co_qualname != mutant.within:
+        raise LookupError(mutant.within)
     return found
 
 
@@ -89,7 +94,7 @@ def passes(session: pytest.Session, items: list[pytest.Item]) -> bool:
     return True
 
 
-@dataclass
+@dataclass(eq=False)
 class Judge:
     """A run of pytest in which each mutant has its turn, instead of each test."""
 
@@ -101,6 +106,7 @@ class Judge:
     reached: dict[str, Any] = field(default_factory=dict)
     items: dict[str, pytest.Item] = field(default_factory=dict)
     begun: float = field(default_factory=time.monotonic)
+    forked: bool = False
 
     def run(self) -> dict[str, str]:
         """Collect all tests and judge; gives what is known then."""
@@ -113,10 +119,15 @@ class Judge:
                 pytest.main([*OPTIONS, f"--basetemp={folder}/tests", *paths], plugins=[self])
         return self.known
 
+    def pytest_runtest_makereport(self, call: pytest.CallInfo[Any]) -> None:
+        """End a fork with the first failure, before anybody writes it down at length."""
+        if self.forked and call.excinfo is not None and not isinstance(call.excinfo.value, pytest.skip.Exception):
+            os._exit(1)
+
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         """Find what each test goes through, then judge."""
         session.config._tmp_path_factory.getbasetemp()  # type: ignore[attr-defined]  # noqa: SLF001 (one folder for all forks)
-        self.items = {item.nodeid: item for item in session.items}
+        self.items = {item.nodeid: item for item in session.items if not BROWSER & set(getattr(item, "fixturenames", ()))}
         for item in session.items:
             few_examples(item)
         gc.collect()
@@ -145,7 +156,7 @@ class Judge:
         if REACHED.exists():
             self.reached = json.loads(REACHED.read_text(encoding="utf-8"))
         REACHED.parent.mkdir(exist_ok=True)
-        for file in dict.fromkeys(item.path for item in session.items):
+        for file in dict.fromkeys(item.path for item in self.items.values()):
             name = file.relative_to(ROOT).as_posix()
             stamp = hashlib.sha256(file.read_bytes()).hexdigest()[:12]
             if self.reached.get(name, {}).get("stamp") == stamp:
@@ -154,7 +165,7 @@ class Judge:
                 child = os.fork()
                 if not child:
                     quiet()
-                    items = [item for item in session.items if item.path == file]
+                    items = [item for item in self.items.values() if item.path == file]
                     told = [reach(session, *pair) for pair in zip(items, [*items[1:], None], strict=True)]
                     Path(out.name).write_text(json.dumps(told), encoding="utf-8")
                     os._exit(0)
@@ -189,15 +200,16 @@ class Judge:
         if child:
             return child
         quiet()
+        self.forked = True
         limit = int(10 + 4 * self.seconds)
         resource.setrlimit(resource.RLIMIT_CPU, (limit, limit))
         signal.alarm(6 * limit)
-        function = function_of(mutant)
-        if function is None or function.__code__.co_qualname != code.co_qualname:
-            os._exit(3)
-        function.__code__ = code
-        forget()
-        good = passes(session, [self.items[one] for one in asked])
+        try:
+            function_of(mutant).__code__ = code
+            forget()
+            good = passes(session, [self.items[one] for one in asked])
+        except BaseException:
+            os._exit(3)  # neither noticed nor survived: the run says so
         os._exit(0 if good else 1)
 
     def ended(self, running: dict[int, Mutant], child: int, status: int) -> None:
@@ -208,7 +220,7 @@ class Judge:
         if os.WIFSIGNALED(status):
             self.keep(mutant, "slow")
         elif os.WEXITSTATUS(status) == 3:
-            print(f"{mutant.name}:{mutant.line} {mutant.within} was not found", file=sys.stderr)
+            print(f"{mutant.name}:{mutant.line} {mutant.told} in {mutant.within} could not be judged", file=sys.stderr)
         else:
             self.keep(mutant, "killed" if os.WEXITSTATUS(status) else "survived")
 

@@ -27,7 +27,7 @@ def with_health(**ground: str) -> CompiledPolicy:
     line: PurposeBasis = replace(POLICY.purpose_bases["hire_health"], special=Frozen(ground))
     return replace(
         POLICY,
-        fields=Frozen({**POLICY.fields, "health": health}),
+        fields=Frozen({"health": health, **POLICY.fields}),
         situations=Frozen({**POLICY.situations, "candidate": candidate}),
         purposes=Frozen({name: replace(one, uses=uses[name]) for name, one in POLICY.purposes.items()}),
         purpose_bases=Frozen({**POLICY.purpose_bases, "hire_health": line}),

@@ -133,6 +133,8 @@ def test_only_the_law_that_is_listed_asks() -> None:
     assert asking(POLICY, LAW, held, "transfer.mechanism", TODAY) == ("eea",)
     assert asking(POLICY, LAW, held, "transfer.position", TODAY) == ("jp",)
     assert asking(POLICY, LAW, ("jp",), "transfer.mechanism", TODAY) == ()
+    european = route(ask(replace(POLICY, packs=("eu-gdpr",)), "gcp", "DE", "analyse"))
+    assert (european.positions, set(european.mechanisms)) == ({}, {"eea"})
     everywhere = replace(POLICY, transfers_apply_to=None)
     assert dict(route(ask(everywhere, "gcp", "DE", "analyse")).mechanisms["eea"]) == {"JP": "eu-jp", "US": "scc"}
     elsewhere = replace(POLICY, transfers_apply_to=("uk",))
@@ -181,6 +183,12 @@ def test_where_the_situation_is_not_named_a_service_of_applicants_counts_as_thei
     assert code(ask(policy, "marketo", "DE", "announce", situation="event")) is None
     assert code(ask(policy, "marketo", "DE", "announce")) == "transfer_no_safeguard"
     assert code(ask(policy, "marketo", "DE", "announce", situation="survey")) == "transfer_no_safeguard"
+
+
+def test_who_asks_for_a_way_alone_means_ordinary_data() -> None:
+    """transfers.adequacy: where nobody says that the data are applicants', a certification for others than staff carries them."""
+    policy = evidence(POLICY, "services.marketo", dpf=Frozen(DPF), scc=None)
+    assert carried(policy, LAW, policy.services["marketo"], "eea", "US", TODAY) == "eu-us-dpf"
 
 
 SIGNED, AFTER = Frozen({"signed": TODAY}), Frozen({"signed": date(2026, 11, 23)})

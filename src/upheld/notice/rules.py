@@ -94,7 +94,7 @@ def fingerprints(policy: CompiledPolicy, law: Law, situation: Situation, on: dat
     found: dict[str, str] = {}
     for item in told.purposes:
         name = item.purpose.id
-        uses = policy.use_masks[situation.id].get(name, 0)
+        uses = policy.use_masks[situation.id][name]
         services = [
             [one.id, one.operator, sorted(one.countries), sorted(one.transfer.items())]
             for one in told.services

@@ -141,7 +141,7 @@ def _clock(
 
     Clause: rights.clocks (APPI 39, GDPR 12(3), UK GDPR 12A)
     """
-    last: date | None = None
+    days: list[date | None] = []
     suit: date | None = None
     for rule in law.rule(policy.packs, "request.target", arrived):
         clock = rule.text("clock")
@@ -151,14 +151,12 @@ def _clock(
             found = due_by(clock, arrived, facts, on=arrived)
         except ClockNotInForceError:
             continue
-        if found.on is not None and (last is None or found.on < last):
-            last = found.on
+        days.append(found.on)
         suit = found.suit_possible_from or suit
     own = policy.rights.clocks.get(regime, {}).get("target")
     if own is not None:
-        promised = own.after(arrived)
-        last = promised if last is None else min(last, promised)
-    return last, suit
+        days.append(own.after(arrived))
+    return min((day for day in days if day is not None), default=None), suit
 
 
 def policy_fee(policy: CompiledPolicy) -> PolicyFee | None:

@@ -142,7 +142,7 @@ def _positions(
 def _position(
     policy: CompiledPolicy, service: Service, country: str, rule: Rule, on: date, consents: Collection[str]
 ) -> str | None:
-    if country == (rule.text("home") or "JP"):
+    if country == rule.text("home"):
         return "domestic"
     said, proof = service.transfer.get("jp"), _evidence(policy, service)
     shut = proof.get("not_handled", {})
