@@ -190,6 +190,8 @@ REFUSED = Fault("special_care_no_consent", "collection.event.phone", "phone")
         (special(), PHONE, {"country": "JP"}, [REFUSED]),
         (special(announce=("phone",)), PHONE, {}, [REFUSED]),
         (replace(special(announce=("phone",)), packs=()), PHONE, {"country": "JP"}, []),
+        (replace(special(announce=("phone",)), packs=("jp-appi",)), PHONE, {"country": "JP"}, [REFUSED]),
+        (replace(special(announce=("phone",)), packs=("jp-tax", "eu-gdpr")), PHONE, {"country": "JP"}, []),
     ],
 )
 def test_special_care_data_need_a_ground_or_a_yes(
