@@ -26,7 +26,6 @@ from upheld.cookies.model import (
     Visitor,
 )
 from upheld.cookies.rules import (
-    PRINT,
     browsing,
     content_policy,
     decided,
@@ -114,8 +113,9 @@ def test_what_is_offered_names_tags_and_the_strictest_of_them(policy: CompiledPo
     }  # fmt: skip
     assert found.when == {"marketo_munchkin": CONSENT, "counter": NOTICE}
     assert {one.when for one in found.offers.values()} == {CONSENT}
-    assert {len(one.print) for one in found.offers.values()} == {PRINT}
+    assert {len(one.print) for one in found.offers.values()} == {16}
     assert (found.always, all(one.signal for one in found.offers.values())) == ((), True)
+    assert offered(policy, LAW, "JP", TODAY, {"analyse": 0}) == found
     tags = tags_of(policy)
     needed = with_tags(policy, counter=replace(tags["counter"], category="necessary"), marketo=tags["marketo_munchkin"])
     told = offered(needed, LAW, "JP", TODAY)

@@ -332,7 +332,7 @@ def later_policy(**changes: Any) -> CompiledPolicy:
     """A later version in which events serve to answer as well, and take one field more."""
     event = POLICY.situations["event"]
     stated = next(one for one in POLICY.situations["contact"].purposes if one.purpose == "marketing")
-    event = replace(event, purposes=(*event.purposes, stated), optional=("department", *event.optional), **changes)
+    event = replace(event, **{"purposes": (*event.purposes, stated), "optional": ("department", *event.optional), **changes})
     return replace(POLICY, version="2", situations=Frozen({**POLICY.situations, "event": event}))
 
 
@@ -345,6 +345,11 @@ def test_a_later_yes_opens_what_the_record_declares() -> None:
     found = may_read_as_told(POLICY, later, now, ask, STAFF, person)
     assert isinstance(found, Permit)
     assert (found.told, set(found.usable or ())) == ("2", set(POLICY.situations["event"].fields))
+    names = {name: one for name, one in later.fields.items() if name != "occupation"}
+    dropped = replace(later_policy(optional=("phone", "job_title")), fields=Frozen(names))
+    fewer = may_read_as_told(POLICY, dropped, replace(now, policy=dropped), ask, STAFF, person)
+    assert isinstance(fewer, Permit)
+    assert set(fewer.usable or ()) == set(POLICY.situations["event"].fields) - {"occupation"}
     refused = ("purpose_not_declared", "collection.event.purposes")
     assert told(may_read_as_told(POLICY, later, now, ask, STAFF, NOTHING)) == refused
     assert told(may_read_as_told(POLICY, POLICY, now, ask, STAFF, person)) == refused

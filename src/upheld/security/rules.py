@@ -209,7 +209,7 @@ def _kept_shut(policy: CompiledPolicy, ask: Ask, reader: Reader, totals: bool) -
 
 def _meets_screened(policy: CompiledPolicy, ask: Ask) -> bool:
     """Say whether a screened text would leave: one that is asked for, or any the purpose uses where none is named."""
-    mask = policy.use_masks[ask.situation].get(ask.purpose, 0)
+    mask = policy.use_masks[ask.situation][ask.purpose]
     usable = (name for name, bit in policy.field_bits.items() if mask & bit)
     return any(_screened(policy, name) for name in ask.fields or usable)
 
