@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
+from upheld.db import canonical
 from upheld.policy.decide import basis_in
 from upheld.policy.law import Law, regimes
 from upheld.policy.model import CompiledPolicy, Situation, Tag
@@ -115,8 +115,7 @@ def _hand(policy: CompiledPolicy, name: str, held: Iterable[str]) -> Hand:
 
 def digest(value: Any) -> str:
     """Hash a value by its canonical JSON."""
-    text = json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()
+    return hashlib.sha256(canonical(value)).hexdigest()
 
 
 def changes(old: Agreed, new: Agreed) -> tuple[Change, ...]:

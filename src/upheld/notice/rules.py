@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 from typing import Any
 
+from upheld.db import canonical
 from upheld.notice.model import Sheet, Shown, Told
 from upheld.policy.decide import basis_in
 from upheld.policy.law import Law
@@ -119,8 +119,7 @@ def fingerprint(policy: CompiledPolicy, law: Law, situation: Situation, on: date
 
 
 def _hash(value: Any) -> str:
-    text = json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()
+    return hashlib.sha256(canonical(value)).hexdigest()
 
 
 def judge(
