@@ -34,8 +34,9 @@ from mutate import KEPT, ROOT, SOURCE, Mutant
 REACHED = ROOT / "build" / "reached.json"
 ROOMS = (
     "ledger", "notice", "basis", "collection", "cookies", "security", "retention", "transfers", "rights", "amendment",
+    "app/test_witness.py",
 )  # fmt: skip
-"""The folders whose tests are asked. Those of the command line start programs of their own, which no fork reaches."""
+"""Where the tests stand that are asked. Those of the command line start programs of their own, which no fork reaches."""
 OPTIONS = ("-q", "-p", "no:cacheprovider", "-p", "no:timeout", "-p", "no:warnings", "-s", "-m", "not slow and not browser")
 OPTIONS = (*OPTIONS, "--assert=plain", "-o", "tmp_path_retention_policy=none")
 EXAMPLES = 40

@@ -21,11 +21,13 @@ from upheld.basis.rules import (
     joined,
     keys_of,
     next_state,
+    pending_terms,
     rests_on_consent,
 )
 from upheld.policy.compile import compile_policy
 from upheld.policy.law import load_law
 from upheld.policy.model import Frozen
+from upheld.policy.period import Period
 from upheld.records import Relation, Standing
 
 DAY = date(2026, 11, 22)
@@ -63,6 +65,13 @@ def test_stopped_provision_meets_only_those_outside() -> None:
     found = check_standing("analyse", standings, third_party=True)
     assert found is not None
     assert found.code == "provision_stopped"
+
+
+def test_who_may_not_be_mailed_is_still_served() -> None:
+    """An address that must not be mailed stops mail alone."""
+    standings = {mark_key("suppressed"): "set"}
+    assert check_standing("announce", standings) is None
+    assert check_standing("announce", standings, direct_marketing=True) == Refused("suppressed", "retention.proof")
 
 
 def test_a_restriction_can_be_lifted_for_a_named_use() -> None:
@@ -202,6 +211,16 @@ def test_of_two_numbers_of_one_person_a_no_counts_for_both(
     assert found == ({} if stands is None else {"announce": stands})
 
 
+def test_a_confirmation_is_open_for_as_long_as_the_policy_says() -> None:
+    """basis.purposes (GDPR 7(1)): until a moment in UTC, also for a part of a purpose; where none is asked nothing is said."""
+    line = replace(POLICY.purpose_bases["announce"], confirm=Period(2, "D"))
+    policy = replace(POLICY, purpose_bases=Frozen({**POLICY.purpose_bases, "announce": line}))
+    now = datetime(2026, 11, 22, 3, 4, 5, 678, tzinfo=UTC)
+    for purpose in ("announce", "announce.events"):
+        assert pending_terms(policy, purpose, now) == {"confirm_until": "2026-11-24T03:04:05+00:00"}
+    assert (pending_terms(policy, "analyse", now), pending_terms(policy, "nothing", now)) == (None, None)
+
+
 def test_consent_to_every_part_carries_the_whole() -> None:
     """The whole, or each part that is used; one part alone carries that part."""
     keys = keys_of(POLICY, "respond_and_market")
@@ -210,6 +229,7 @@ def test_consent_to_every_part_carries_the_whole() -> None:
     assert consents({keys[0]: "given"}, keys)
     assert consents({keys[1]: "given", keys[2]: "renewed"}, keys)
     assert not consents({keys[1]: "given", keys[2]: "withdrawn"}, keys)
+    assert not consents({keys[2]: "given"}, keys)
     assert not consents({}, ("announce",))
 
 
