@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -26,7 +27,7 @@ from upheld.basis.rules import (
 )
 from upheld.policy.compile import compile_policy
 from upheld.policy.law import load_law
-from upheld.policy.model import Frozen
+from upheld.policy.model import CompiledPolicy, Frozen
 from upheld.policy.period import Period
 from upheld.records import Relation, Standing
 
@@ -252,6 +253,44 @@ def test_a_named_proof_counts_where_the_folder_has_none() -> None:
     assert found == Refused("statute_jurisdiction", "basis.purposes.analyse")
     found = check_statute(POLICY, LAW, "jp-corporation-tax", "analyse", ["jp"], DAY)
     assert found == Refused("no_legal_basis", "basis.purposes.analyse")
+
+
+def with_line(purpose: str, **changes: Any) -> CompiledPolicy:
+    line = replace(POLICY.purpose_bases[purpose], **changes)
+    return replace(POLICY, purpose_bases=Frozen({**POLICY.purpose_bases, purpose: line}))
+
+
+@pytest.mark.parametrize(
+    ("statute", "recorded", "expected"),
+    [
+        ("de-hgb", None, "de-hgb"),
+        ("de-hgb", Recorded(), "de-hgb"),
+        ("de-hgb", Recorded(statute="de-ao"), "de-ao"),
+        (None, Recorded(statute="de-ao"), "de-ao"),
+        (None, Recorded(), None),
+        (None, None, None),
+    ],
+)
+def test_a_legal_obligation_names_its_statute(statute: str | None, recorded: Recorded | None, expected: str | None) -> None:
+    """basis.legal_obligation (GDPR 6(1)(c), 6(3)): the statute put on file, else the policy's; without one there is no basis."""
+    policy = with_line("analyse", bases=Frozen({"eea": "legal_obligation"}), statute=statute)
+    found = check_basis(policy, LAW, "event", "analyse", "EEA", DAY, {}, recorded=recorded)
+    if expected is None:
+        assert found == Refused("no_legal_basis", "basis.purposes.analyse")
+    else:
+        assert isinstance(found, Ground)
+        assert (found.statute, found.interest, found.assessment) == (expected, None, None)
+
+
+def test_an_interest_is_told_only_where_it_was_weighed() -> None:
+    """basis.legitimate_interests (GDPR 6(1)(f)): consent has no interest behind it, and a test on file is a document's name."""
+    found = check_basis(with_line("announce", interest="product_development"), LAW, "event", "announce", "EEA", DAY, {"announce": "given"})
+    assert isinstance(found, Ground)
+    assert found.interest is None
+    for told in (7, ""):
+        clauses = Frozen({"basis.purposes.analyse": Frozen({"assessment": told})})
+        odd = replace(POLICY, evidence=replace(POLICY.evidence, clauses=clauses))
+        assert ask("event", "analyse", "EEA", evidence=odd) == "no_legal_basis"
 
 
 def test_a_purpose_without_a_line_has_no_basis_in_the_eea() -> None:

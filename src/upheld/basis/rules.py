@@ -214,10 +214,9 @@ def check_basis(
             statute = (recorded.statute if recorded else None) or statute
             if not statute:
                 return Refused("no_legal_basis", clause)
-    rests_on_interest = assessment is not None and line is not None
     return Ground(
         bases=bases,
-        interest=line.interest if rests_on_interest and line else None,
+        interest=line.interest if assessment and line else None,
         assessment=assessment,
         statute=statute,
     )
