@@ -6,6 +6,7 @@ earliest counts. A clock that has not begun makes nothing due.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import date
 
@@ -157,10 +158,7 @@ def overdue(kept: Kept, names: Iterable[str], shred_class: str, on: date) -> Cut
 
 def summary(found: Iterable[Overdue]) -> tuple[dict[str, object], ...]:
     """Count what is due by situation, for a plan: no number of a person or record."""
-    rows: dict[tuple[str, str, str], int] = {}
-    for one in found:
-        key = (one.record.situation, "erase" if one.cut.whole else "cut", one.cut.clause)
-        rows[key] = rows.get(key, 0) + 1
+    rows = Counter((one.record.situation, "erase" if one.cut.whole else "cut", one.cut.clause) for one in found)
     return tuple(
         {"situation": situation, "action": action, "clause": clause, "count": count}
         for (situation, action, clause), count in sorted(rows.items())
