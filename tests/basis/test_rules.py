@@ -16,6 +16,7 @@ from upheld.basis.model import Recorded
 from upheld.basis.rules import (
     absolute,
     check_statute,
+    consent_terms,
     consents,
     effective,
     interests_of,
@@ -242,6 +243,19 @@ def test_where_consent_is_asked_for_and_where_an_interest_is_weighed() -> None:
     assert (interests_of(POLICY, "announce"), interests_of(POLICY, "nothing")) == ((), ())
     assert absolute(POLICY, "announce")
     assert not absolute(POLICY, "analyse")
+
+
+def test_a_statement_keeps_what_its_notice_told() -> None:
+    """basis.consent (GDPR 7(1)): fields the purpose may use, the services that serve it, their countries, the clock; else the purpose."""
+    mailed = replace(POLICY.purposes["announce"], uses=("email", "inquiry"))
+    policy = replace(POLICY, purposes=Frozen({**POLICY.purposes, "announce": mailed}))
+    plain = {"purpose": "announce", "notice": policy.promise_hash, "situation": "event"}
+    assert consent_terms(policy, LAW, "event", "announce", DAY) == plain | {
+        "fields": ["email"], "services": ["salesforce", "marketo"], "recipients": [], "countries": ["JP", "US"],
+        "periods": ["last_contact P3Y"],
+    }  # fmt: skip
+    assert consent_terms(policy, LAW, "event", "user_id", DAY)["fields"] == []
+    assert consent_terms(policy, LAW, "survey", "announce", DAY) == plain | {"situation": "survey"}
 
 
 def test_a_named_proof_counts_where_the_folder_has_none() -> None:
