@@ -28,7 +28,7 @@ from upheld.basis.rules import (
 )
 from upheld.policy.compile import compile_policy
 from upheld.policy.law import load_law
-from upheld.policy.model import CompiledPolicy, Frozen
+from upheld.policy.model import CompiledPolicy, Frozen, Stated
 from upheld.policy.period import Period
 from upheld.records import Relation, Standing
 
@@ -294,6 +294,35 @@ def test_a_legal_obligation_names_its_statute(statute: str | None, recorded: Rec
     else:
         assert isinstance(found, Ground)
         assert (found.statute, found.interest, found.assessment) == (expected, None, None)
+
+
+@pytest.mark.parametrize(
+    ("bases", "held", "statute", "code"),
+    [
+        ({"eea": "legal_obligation"}, ["jp"], "jp-corporation-tax", None),
+        ({"eea": "legal_obligation"}, ["eea", "jp"], "jp-corporation-tax", "statute_jurisdiction"),
+        ({"eea": "legal_obligation"}, ["eea"], "nothing", "statute_jurisdiction"),
+        ({"eea": "legal_obligation"}, [], "nothing", None),
+        ({"eea": "contract", "uk": "no_such_basis"}, ["jp"], "jp-corporation-tax", "no_legal_basis"),
+    ],
+)
+def test_a_statute_is_a_ground_where_its_country_counts(
+    bases: dict[str, str], held: list[str], statute: str, code: str | None
+) -> None:
+    """basis.legal_obligation (GDPR 6(1)(c), 6(3)): a known statute of an accepted country, for a purpose that rests on one."""
+    found = check_statute(with_line("analyse", bases=Frozen(bases)), LAW, statute, "analyse", held, DAY)
+    assert found == (Refused(code, "basis.purposes.analyse") if code else None)
+
+
+def test_nothing_outweighs_an_objection_to_mail_or_to_what_was_only_agreed_to() -> None:
+    """rights.objection (GDPR 21(2)(3)): mail by the purpose's or a situation's act, and what rests on consent; no other purpose."""
+    silent = replace(POLICY, situations=Frozen({}), purpose_bases=Frozen({}))
+    assert [absolute(silent, one) for one in ("announce", "analyse", "nothing")] == [True, False, False]
+    agreed = with_line("analyse", bases=Frozen({"eea": "consent", "uk": "no_such_basis"}))
+    assert absolute(agreed, "analyse")
+    mailed = replace(POLICY.situations["event"], purposes=(Stated("analyse", "send_marketing"),))
+    assert absolute(replace(POLICY, situations=Frozen({"event": mailed})), "analyse")
+    assert not absolute(replace(POLICY, situations=Frozen({"event": mailed})), "provide")
 
 
 def test_an_interest_is_told_only_where_it_was_weighed() -> None:
