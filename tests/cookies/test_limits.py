@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.cookies.conftest import with_counter
+from upheld.cookies.agreed import Agreed
 from upheld.cookies.model import (
     AT_ONCE,
     CONSENT,
@@ -181,9 +182,13 @@ def test_what_one_agrees_to_hangs_on_recipient_transfer_period_and_basis(policy:
 TAG = Tag("t", "marketing", ("t.example",), "r", (), ("p", "q"), None, None, Frozen(), "no", None, "stops", None, False, (), ())
 
 
+def bare(purpose: str) -> Agreed:
+    return Agreed(purpose, 0, (), (), (), (), (), ())
+
+
 def whole(*, wait: str = CONSENT, gpc: str = "stops", signal: bool = True, purposes: tuple[str, ...] = ("p",)) -> Offered:
     tag = replace(TAG, gpc=gpc, purposes=purposes)
-    offers = {name: Offer(name, (tag,), wait, f"print-{name}", signal) for name in purposes}
+    offers = {name: Offer(name, (tag,), wait, bare(name), signal) for name in purposes}
     return Offered("EEA", (), Frozen(offers), Frozen({"t": wait}), "0" * 64)
 
 
@@ -191,8 +196,9 @@ def said(signal: bool, **choices: Choice) -> Browser:
     return Browser("EEA", signal, Visitor("v", choices, NOW) if choices else None)
 
 
-YES, LATER_YES, NO, OLD = Choice(GRANTED, "print-p"), Choice(GRANTED, "print-p", signal=True), Choice(REFUSED, "print-p"), Choice(GRANTED, "old")
-OLD_NO = Choice(REFUSED, "old")
+YES, LATER_YES, NO = Choice(GRANTED, bare("p").print), Choice(GRANTED, bare("p").print, signal=True), Choice(REFUSED, bare("p").print)
+OLD, OLD_NO = Choice(GRANTED, "old"), Choice(REFUSED, "old")
+Q = Choice(GRANTED, bare("q").print)
 
 
 @pytest.mark.parametrize(
@@ -230,11 +236,11 @@ def test_a_later_choice_beats_the_signal_and_the_signal_an_earlier_yes(
         (CONSENT, "stops", said(False), False),
         (NOTICE, "stops", said(False, p=YES), True),
         (CONSENT, "stops", said(False, p=YES), False),
-        (CONSENT, "stops", said(False, p=YES, q=Choice(GRANTED, "print-q")), True),
+        (CONSENT, "stops", said(False, p=YES, q=Q), True),
         (NOTICE, "stops", said(False, p=NO), False),
         (NOTICE, "stops", said(True), False),
         (NOTICE, "runs", said(True), True),
-        (CONSENT, "runs", said(True, p=YES, q=Choice(GRANTED, "print-q")), True),
+        (CONSENT, "runs", said(True, p=YES, q=Q), True),
     ],
 )
 def test_a_tag_runs_when_every_purpose_it_serves_stands(wait: str, gpc: str, browser: Browser, runs: bool) -> None:
@@ -261,7 +267,7 @@ def test_a_choice_says_what_each_purpose_is_from_then_on(
     """GDPR 7(3): all, none, some, or yeses taken back; what was not spoken of stays, what is offered no more goes."""
     found = decided(whole(purposes=("p", "q")), action, wanted, said(True, **before), True)
     assert {name: choice.state for name, choice in found.items()} == after
-    assert all(choice == before.get(name) or (choice.print, choice.signal) == (f"print-{name}", True) for name, choice in found.items())
+    assert all(choice == before.get(name) or (choice.print, choice.signal) == (bare(name).print, True) for name, choice in found.items())
 
 
 def test_a_choice_lasts_half_a_year_less_nothing() -> None:
