@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
 import shutil
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from tests.cli_rooms.conftest import Desk
-from tests.support import HANAKO, LENA, REFERENCE
+from tests.support import HANAKO, LENA, OLIVER, REFERENCE
+from upheld.app import open_house
 from upheld.db import Store
 from upheld.records import assembly
 
@@ -155,6 +159,46 @@ def test_m72_erasure_on_request_and_its_refusal(desk: Desk) -> None:
     assert "22 November 2026" in shown["letters"]["en"]
     still = ("read", "--email", HANAKO.email, "--purpose", "analyse", "--by", str(sato))
     desk.run(*still)
+    desk.run("ledger", "verify")
+
+
+@pytest.mark.row("M97")
+def test_m97_the_details_of_safeguards_are_written_and_handed_over(desk: Desk) -> None:
+    """A request for the details ends with a letter in both languages, the copy enclosed, and the hash of both in the ledger."""
+    clerk = desk.hire("CLERK", "privacy_office")
+    made = desk.json("request", "new", "safeguard_details", "--residence", "GB", "--email", OLIVER.email)
+    number = made["number"]
+    assert (made["state"], made["fee"]["total"]) == ("review", 0)
+    desk.run("request", "approve", number, "--by", str(clerk))
+    copy, out = desk.data.parent / "clauses-google-redacted.pdf", desk.data.parent / "answer"
+    copy.write_bytes(b"%PDF-1.7 a copy with its prices blacked out")
+    desk.run("request", "deliver", number, "--by", str(clerk), code=2)  # where to is not said
+    args = ("--out", str(out), "--enclose", str(copy), "--by", str(clerk))
+    assert desk.json("request", "deliver", number, *args)["state"] == "closed"
+    letter, twin = (out / "safeguards.en.txt").read_text("utf-8"), (out / "safeguards.ja.txt").read_text("utf-8")
+    google = letter.partition("Google Cloud")[2].partition("\n\n")[0]
+    assert "United States: standard clauses with the UK addendum (signed on 1 May 2026)" in google
+    assert "Japan: adequate by decision (in force since" in google
+    assert "Last on 1 October 2026, next by 1 October 2027" in google
+    assert number in twin
+    assert "2026年05月01日に締結" in twin
+    assert OLIVER.email not in letter + twin
+    assert (out / "copies" / copy.name).read_bytes() == copy.read_bytes()
+    sums = (out / "SHA256SUMS").read_bytes()
+    assert hashlib.sha256(copy.read_bytes()).hexdigest().encode() in sums
+    digest = base64.urlsafe_b64encode(hashlib.sha256(sums).digest()).rstrip(b"=").decode()
+    with closing(open_house(desk.data, desk.clock)) as opened:
+        opened.settle()
+        kinds = ["request.received", "safeguard.asked", "request.decided", "export.made", "request.answered", "request.closed"]
+        entries = opened.ledger.entries_since(0, 100, kinds=kinds)
+        assert [one.kind.name for one in entries] == kinds
+        assert opened.ledger.body(entries[3])["manifest"] == digest
+    japan = desk.json("request", "new", "safeguard_details", "--residence", "JP", "--email", HANAKO.email)["number"]
+    desk.run("request", "approve", japan, "--by", str(clerk))
+    bare = ("--out", str(desk.data.parent / "bare"), "--by", str(clerk))
+    assert desk.refused("request", "deliver", japan, *bare) == "request_step"  # what the recipients do is still to be told
+    desk.run("request", "deliver", japan, *bare, "--enclose", str(copy))
+    assert "外国情報監視法" in (desk.data.parent / "bare" / "safeguards.ja.txt").read_text("utf-8")
     desk.run("ledger", "verify")
 
 

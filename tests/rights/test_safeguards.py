@@ -9,8 +9,13 @@ from typing import Any
 
 import pytest
 
-from tests.support import HANAKO, NOW, OLIVER, REFERENCE, Site, copy_policy
+from tests.support import GOOD, HANAKO, NOW, OLIVER, REFERENCE, Site, copy_policy, edit
 from upheld.ledger.witness import Cosigner
+from upheld.policy.compile import compile_policy
+from upheld.policy.law import load_law
+from upheld.policy.render.wording import Wording
+from upheld.rights.protection import row
+from upheld.transfers.safeguards import safeguards
 
 
 @pytest.fixture(scope="module")
@@ -125,6 +130,37 @@ def test_what_no_longer_counts_is_not_called_protected(tmp_path: Any) -> None:
         (folder / "evidence" / "services.yaml").write_text(text.replace("signed: 2026-05-01, assessment", "signed: 2027-05-01, assessment"), "utf-8")
         site.publish(folder)
         assert 'data-means="none"' in part(page(site), "eea")
+
+
+@pytest.mark.row("M97")
+def test_m97_whoever_uses_data_for_ends_of_their_own_has_a_line_too() -> None:
+    """A club in Japan that rides with us stands under the laws of Europe with the decision, its day and its text, in both languages."""
+    with Site(policy=GOOD / "meadow" / "policy") as site:
+        for lang, role in (("en", "jointly"), ("ja", "共同")):
+            text = page(site, lang)
+            for regime, decision in (("eea", r'<a href="https?://[^"]+/2019/419/[^"]*" lang="en">'), ("uk", "Data Protection Act 2018")):
+                club = part(text, regime).partition('data-recipient="club"')[2].partition("</tr>")[0]
+                assert re.findall(r'data-country="(\w\w)" data-means="(\w+)"', club) == [("JP", "adequacy")]
+                assert role in club
+                assert re.search(r'datetime="20\d\d-\d\d-\d\d"', club)
+                assert re.search(decision, club)
+                assert "#ask" not in club  # there is no paper to ask for
+            assert 'data-recipient="club"' not in part(text, "jp")  # stays in Japan
+
+
+@pytest.mark.row("M97")
+def test_m97_a_recipient_abroad_without_a_decision_gets_nothing(tmp_path: Any) -> None:
+    """Where nothing covers the country, the line says so, offers no copy, and names no day."""
+    folder = copy_policy(tmp_path / "policy", GOOD / "meadow" / "policy")
+    edit(folder, "recipients.yaml", "country: [JP]", "country: [KE]")
+    law = load_law()
+    policy = compile_policy(folder, law, NOW.date()).draft
+    assert policy is not None
+    for regime, rows in safeguards(policy, law, NOW.date()).items():
+        (club,) = [one for one in rows if one.party.id == "club"]
+        assert [(way.country, way.means, way.day) for way in club.ways] == [("KE", "none", None)], regime
+        told = row(club, Wording(policy, "en", law, NOW.date()), "en")
+        assert (told["paper"], told["given"]) == ("None.", False)
 
 
 def test_the_policy_leads_here(site: Site) -> None:

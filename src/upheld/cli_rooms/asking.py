@@ -139,15 +139,19 @@ def refuse(number: str, ground: str, by: int, data: Path, kind: str) -> None:
 @request.command()
 @click.argument("number")
 @click.option("--out", type=FOLDER, help="A new folder for what is handed over.")
+@click.option(
+    "--enclose", "enclosed", multiple=True, type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="A copy that goes with the details of safeguards, prices and secrets blacked out; several times.",
+)
 @by_option
 @data_option
 @format_option
-def deliver(number: str, out: Path | None, by: int, data: Path, kind: str) -> None:
+def deliver(number: str, out: Path | None, enclosed: tuple[Path, ...], by: int, data: Path, kind: str) -> None:
     """Write what request NUMBER asked for into a folder, and close the request."""
     from upheld.rights import get, hand_over
 
     with house(data) as opened:
-        _write(opened, get(opened, number), out, by)
+        _write(opened, get(opened, number), out, by, enclosed)
         _tell(opened, hand_over(opened, number, by=by), kind)
 
 
@@ -163,16 +167,22 @@ def verify(folder: Path, key: str | None) -> None:
     click.echo(f"good  {found.number}  {found.files} files{told}")
 
 
-def _write(opened: House, asked: Request, out: Path | None, by: int) -> None:
+def _write(opened: House, asked: Request, out: Path | None, by: int, enclosed: tuple[Path, ...]) -> None:
     from upheld.retention.certificate import text_of
     from upheld.rights.letters import letters
     from upheld.rights.package import build
+    from upheld.rights.protection import RIGHT, hand_out
 
-    if asked.state == "ready" and asked.right == "access":
+    if enclosed and asked.right != RIGHT:
+        raise click.UsageError(f"only the answer to {RIGHT} has copies enclosed")
+    if asked.state == "ready" and asked.right in {"access", RIGHT}:
         if out is None:
-            raise click.UsageError("access is handed over as a folder: --out FOLDER")
+            raise click.UsageError(f"{asked.right} is handed over as a folder: --out FOLDER")
         try:
-            build(opened, asked.number, out, by=by)
+            if asked.right == RIGHT:
+                hand_out(opened, asked.number, out, by=by, enclosed=enclosed)
+            else:
+                build(opened, asked.number, out, by=by)
         except FileExistsError:
             raise click.UsageError(f"{out} holds something; name a new folder") from None
         return

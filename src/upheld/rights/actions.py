@@ -120,6 +120,8 @@ def _enter(
         store.put(tx, made, year, sequence)
         body = {"regime": made.regime, "due": made.due.isoformat() if made.due else "", "fee": made.total}
         _note(house, tx, made, "request.received", actor, body)
+        if made.right == "safeguard_details":
+            _note(house, tx, made, "safeguard.asked", actor, {"regime": made.regime})
         if act:
             at_once = made.state == "received"
             house.once.keep(tx, act, said(replace(made, state=step("received", "acted")) if at_once else made))
@@ -288,7 +290,7 @@ def plan_of(house: House, number: str) -> ErasurePlan:
 def approve(house: House, number: str, *, by: int, ground: str = "") -> Request:
     """Carry out what a request asks for, approved by a named member of staff.
 
-    Access is then ready to be handed over. A restriction or another stop is set here, on a `ground` of the law, for
+    Access and the details of safeguards are then ready to be handed over. A restriction or another stop is set here, on a `ground` of the law, for
     the purposes named or for all. An erasure is done here and ends with its certificate; under a contract
     that runs it is refused, with the ground. Raises Refusal `identity_needed` or `fee_unpaid` before their time,
     `ground_missing` for a stop without a ground.
@@ -391,9 +393,9 @@ def hand_over(house: House, number: str, *, by: int) -> Request:
 
 
 def note_export(house: House, tx: sa.Connection, request: Request, *, actor: str, manifest: str) -> None:
-    """Write down that a package was made, by the hash of its manifest.
+    """Write down what was made for the person, by the hash of its manifest or of its files.
 
-    Clause: rights.access (GDPR 15, APPI 33)
+    Clause: rights.access (GDPR 15, APPI 33; for safeguards GDPR 13(1)(f), APPI 28(3))
     """
     _note(house, tx, request, "export.made", actor, {"manifest": manifest})
 

@@ -15,7 +15,7 @@ STOPS: Mapping[str, str] = {
 }  # fmt: skip
 """Rights that stop use, and the stop that each sets (GDPR 18; APPI 35)."""
 
-CARRIED_OUT = frozenset({"access", "erasure", *STOPS})
+CARRIED_OUT = frozenset({"access", "erasure", "safeguard_details", *STOPS})
 """Rights whose steps are carried out here; the others are received, dated and answered by staff."""
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date
 from typing import Any
@@ -15,14 +14,14 @@ from litestar.di import NamedDependency
 from litestar.params import FromQuery
 from litestar.response import Redirect
 
-from upheld.collection.tell import in_lang
 from upheld.db import b64
 from upheld.notice import House
 from upheld.policy.render.wording import Wording
 from upheld.records.cipher import derive
 from upheld.rights import actions
+from upheld.rights.protection import RIGHT, row, sheets
 from upheld.rights.web import residences
-from upheld.transfers.safeguards import JAPAN, Safeguard, Way, safeguards
+from upheld.transfers.safeguards import safeguards
 from upheld.web.forms import Entry, Form, faults_of
 from upheld.web.headers import keep_private
 from upheld.web.pages import AnyRequest, Frame, Pages
@@ -30,7 +29,6 @@ from upheld.web.refusals import Refusal
 from upheld.web.serving import Pace
 from upheld.web.words import words
 
-RIGHT = "safeguard_details"
 KEY, SWITCH = "_key", "_lang"
 _MAIL = 254
 
@@ -113,7 +111,6 @@ def _page(
     lang = lang if lang in policy.languages else pages.language(request, frame).lang
     wording = Wording(policy, lang, house.law, on)
     rows = safeguards(policy, house.law, on)
-    sheets = dict.fromkeys(code for found in rows.values() for one in found for code in one.sheets)
     return pages.render(
         request,
         "rights/safeguards.html",
@@ -123,40 +120,16 @@ def _page(
         alternates=None if request.method == "GET" else {},
         headers={"Vary": "Accept-Language, Cookie"},
         regimes=[
-            {"id": name, "name": wording.regime(name), "rows": [_row(one, wording, lang) for one in found]}
+            {"id": name, "name": wording.regime(name), "rows": [row(one, wording, lang) for one in found]}
             for name, found in rows.items()
         ],
-        sheets=[
-            {"code": code, "name": wording.country(code), "text": in_lang(policy.countries[code].system, lang)}
-            for code in sheets
-        ],
+        sheets=sheets((one for found in rows.values() for one in found), wording, lang),
         witnessed=_witnessed(house, lang, on),
         entries=entries or _entries(house, lang, Form()),
         faults=faults_of(entries) if wrong else (),
         key=b64(house.ids.random(16)),
         asked=asked,
     )
-
-
-def _row(one: Safeguard, wording: Wording, lang: str) -> dict[str, Any]:
-    said = words(lang, "rights")["safeguards"]
-    kind = "copy_japan" if one.regime == JAPAN else "copy_text" if any(way.copy for way in one.ways) else "copy_none"
-    operator = wording.policy.controller.name if one.service.operator == "self" else {lang: one.service.operator}
-    return {
-        "id": one.service.id,
-        "name": one.service.service,
-        "operator": in_lang(operator, lang),
-        "ways": [_way(way, wording, said) for way in one.ways],
-        "checked": one.checked,
-        "again": one.again,
-        "paper": said[kind],
-    }
-
-
-def _way(way: Way, wording: Wording, said: Mapping[str, str]) -> dict[str, Any]:
-    told = said["none"] if way.means == "none" else wording.say("safeguard", way.means)
-    line = wording.say("safeguard", "line", country=wording.country(way.country), means=told)
-    return {"code": way.country, "means": way.means, "said": line, "day": way.day, "signed": way.copy}
 
 
 def _witnessed(house: House, lang: str, on: date) -> dict[str, Any] | None:
