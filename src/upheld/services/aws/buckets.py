@@ -1,0 +1,277 @@
+"""Buckets in which objects are a person's own: every version, every delete marker, every unfinished upload of them."""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from upheld.services.aws.client import Account
+from upheld.services.aws.errors import of_code
+from upheld.services.aws.mapping import Bucket, filled
+from upheld.services.aws.part import NOT_WRITTEN, each, lies, outcome_for, request_of, told
+from upheld.services.model import Can, Delivery, Identities, Item, Job, Op, Outcome, Place, Ref, Seen
+from upheld.services.port import NotCapableError, ServiceError
+from upheld.services.rules import Trouble
+from upheld.services.spelling import names
+
+BATCH = 1000
+"""How many versions one call deletes at most."""
+MOST = 5_000_000
+"""Bytes of an object that are copied for an answer; what is larger is named and not copied."""
+STOP = "upheld-restricted"
+"""The tag of an object that may not be used; the bucket's own policy has to refuse what bears it."""
+_MARKER, _UPLOAD = "marker", "upload"
+_UNSEEN = "unfinished uploads show neither tags nor metadata; say `uploads: none` where the bucket ends them by a rule"
+
+
+class Home:
+    """A bucket as such: its region, its versions, its locks."""
+
+    def __init__(self, account: Account, bucket: str, region: str) -> None:
+        """Keep its name; `region` is empty where the operator is asked."""
+        self.account, self.bucket, self._region = account, bucket, region
+
+    @property
+    def region(self) -> str:
+        """Where the bucket lies; the operator says None for its first region."""
+        if not self._region:
+            told = self.account.ask("s3", "get_bucket_location", Bucket=self.bucket)["LocationConstraint"]
+            self._region = {None: "us-east-1", "": "us-east-1", "EU": "eu-west-1"}.get(told, told)
+        return self._region
+
+    def ask(self, operation: str, **more: Any) -> dict[str, Any]:
+        """Call the bucket in its own region."""
+        return self.account.ask("s3", operation, region=self.region, Bucket=self.bucket, **more)
+
+    def versions(self, prefix: str) -> Iterator[dict[str, Any]]:
+        """Stream every version below a prefix, delete markers with `Marker` set; raises for an answer that is none."""
+        for page in self.account.pages("s3", "list_object_versions", region=self.region, Bucket=self.bucket, Prefix=prefix):
+            if "IsTruncated" not in page:
+                raise ServiceError("transient", "answer_unreadable")
+            yield from page.get("Versions", ())
+            yield from ({**one, "Marker": True} for one in page.get("DeleteMarkers", ()))
+
+    def uploads(self, prefix: str) -> Iterator[dict[str, Any]]:
+        """Stream every unfinished upload below a prefix."""
+        for page in self.account.pages("s3", "list_multipart_uploads", region=self.region, Bucket=self.bucket, Prefix=prefix):
+            if "IsTruncated" not in page:
+                raise ServiceError("transient", "answer_unreadable")
+            yield from page.get("Uploads", ())
+
+    def of_key(self, key: str) -> set[tuple[object, ...]]:
+        """Give the versions of one object, read by its own name and nothing else's."""
+        found = {(key, str(one["VersionId"]), _MARKER if "Marker" in one else "") for one in self.versions(key) if one["Key"] == key}
+        return found | {(key, str(one["UploadId"]), _UPLOAD) for one in self.uploads(key) if one["Key"] == key}
+
+    def delete(self, keys: Sequence[tuple[object, ...]]) -> dict[tuple[object, ...], Outcome]:
+        """Delete versions for good, so many a call; one outcome for each, whatever the status line says.
+
+        No lock is ever bypassed: what is refused is asked for its lock, and answers `held` with its last moment.
+        """
+        done: dict[tuple[object, ...], Outcome] = {}
+        for at in range(0, len(keys), BATCH):
+            some = keys[at : at + BATCH]
+            asked = {"Objects": [{"Key": key[0], "VersionId": key[1]} for key in some], "Quiet": False}
+            try:
+                answer = self.ask("delete_objects", role="delete", Delete=asked)
+            except ServiceError as error:
+                done.update({key: outcome_for(self.account, error) for key in some})
+            else:
+                done.update({key: self._answered(answer, key) for key in some})
+        return done
+
+    def _answered(self, answer: Mapping[str, Any], key: tuple[object, ...]) -> Outcome:
+        gone = {(one["Key"], one.get("VersionId", "null")) for one in answer.get("Deleted", ())}
+        if (key[0], key[1]) in gone:
+            return Outcome("done", evidence=request_of(answer))
+        for one in answer.get("Errors", ()):
+            if one["Key"] == key[0] and one.get("VersionId", key[1]) == key[1]:
+                code = str(one.get("Code", ""))
+                return self._refused(key, of_code(code), code)
+        return outcome_for(self.account, ServiceError("transient", "answer_unreadable"))
+
+    def _refused(self, key: tuple[object, ...], trouble: Trouble, code: str) -> Outcome:
+        if trouble == "permission":
+            lock = self.lock(key)
+            if lock is not None:
+                return lock
+        return outcome_for(self.account, ServiceError(trouble, code if trouble != "unknown" else "unknown"))
+
+    def lock(self, key: tuple[object, ...]) -> Outcome | None:
+        """Say which lock of the bucket holds a version; None where there is none or it may not be asked."""
+        try:
+            about = self.ask("head_object", Key=key[0], VersionId=key[1])
+        except ServiceError:
+            return None
+        if about.get("ObjectLockLegalHoldStatus") == "ON":
+            return Outcome("held", "legal_hold")
+        until: datetime | None = about.get("ObjectLockRetainUntilDate")
+        if until is None or until <= self.account.clock.now():
+            return None
+        return Outcome("held", f"lock_{str(about.get('ObjectLockMode', '')).lower()}", until)
+
+
+class OwnObjects:
+    """A bucket whose objects each belong to one person, known by name, tag or metadata."""
+
+    def __init__(self, account: Account, store: str, told: Bucket) -> None:
+        """Keep what the map says; nothing is called."""
+        self.store, self._told, self._account = store, told, account
+        self._home = Home(account, told.bucket, told.region)
+
+    def capabilities(self) -> tuple[Can, ...]:
+        """Say what is done with objects: found, shown, marked, erased in every version; never corrected or written."""
+        blind = not self._told.person.key and self._told.uploads != "none"
+        full: list[Op] = ["erase"] if blind else ["find", "erase"]
+        marked = "objects bear the tag upheld-restricted; the bucket's policy has to refuse what bears it"
+        mail = "a bucket sends nothing"
+        return told(
+            self.store, full,
+            {
+                "find": ("partial", _UNSEEN), "write": ("none", NOT_WRITTEN), "restrict": ("partial", marked),
+                "fetch": ("partial", f"objects over {MOST} bytes are named and not copied"),
+                "correct": ("none", "only the software that made an object knows how to make it anew"),
+                "release": ("partial", marked), "suppress": ("none", mail), "unsuppress": ("none", mail),
+            },
+            {
+                "find": ("s3:ListBucketVersions", "s3:ListBucketMultipartUploads", "s3:GetBucketLocation"),
+                "fetch": ("s3:GetObjectVersion",), "restrict": ("s3:PutObjectVersionTagging",), "release": ("s3:PutObjectVersionTagging", "s3:DeleteObjectVersionTagging"),
+                "erase": ("s3:DeleteObjectVersion", "s3:AbortMultipartUpload"),
+            },
+        )  # fmt: skip
+
+    def place(self) -> Place:
+        """Say where the bucket lies."""
+        return lies(self.store, self._home.region, self._account.clock)
+
+    def find(self, who: Identities) -> Iterator[Ref]:
+        """Stream every version, delete marker and unfinished upload of the person."""
+        person = self._told.person
+        seen = set[tuple[object, ...]]()
+        for key in self._by_name(person.key, who) if person.key else self._by_sign(who):
+            if key not in seen:
+                seen.add(key)
+                yield Ref(self.store, key, b"")
+
+    def _by_name(self, template: str, who: Identities) -> Iterator[tuple[object, ...]]:
+        start, star, rest = template.partition("*")
+        tail = re.compile(".*".join(re.escape(part) for part in (star + rest).split("*")), re.DOTALL)
+        for prefix in filled(start, who):
+            for one in self._home.versions(prefix):
+                if tail.fullmatch(one["Key"], len(prefix)):
+                    yield one["Key"], str(one["VersionId"]), _MARKER if "Marker" in one else ""
+            for one in self._home.uploads(prefix):
+                if tail.fullmatch(one["Key"], len(prefix)):
+                    yield one["Key"], str(one["UploadId"]), _UPLOAD
+
+    def _by_sign(self, who: Identities) -> Iterator[tuple[object, ...]]:
+        """Look at tags or metadata of every version; a delete marker bears none, so it goes with its object's versions."""
+        hers: set[str] = set()
+        markers: list[tuple[object, ...]] = []
+        for one in self._home.versions(""):
+            key = (one["Key"], str(one["VersionId"]), _MARKER if "Marker" in one else "")
+            if "Marker" in one:
+                markers.append(key)
+            elif self._signed(key, who):
+                hers.add(one["Key"])
+                yield key
+        yield from (key for key in markers if key[0] in hers)
+
+    def _signed(self, key: tuple[object, ...], who: Identities) -> bool:
+        person = self._told.person
+        try:
+            if person.tag:
+                signs = self._tags(key)
+            else:
+                signs = self._home.ask("head_object", Key=key[0], VersionId=key[1]).get("Metadata", {})
+        except ServiceError as error:
+            if error.trouble == "absent":  # deleted since it was listed
+                return False
+            raise
+        return any(names(who, kind, signs.get(sign)) for kind, sign in (person.tag or person.metadata).items())
+
+    def _tags(self, key: tuple[object, ...]) -> dict[str, str]:
+        answer = self._home.ask("get_object_tagging", Key=key[0], VersionId=key[1])
+        return {one["Key"]: one["Value"] for one in answer.get("TagSet", ())}
+
+    def there(self, refs: Sequence[Ref]) -> Iterator[Ref]:
+        """Give those versions and uploads that still exist."""
+        by_key: dict[object, list[Ref]] = defaultdict(list)
+        for ref in refs:
+            by_key[ref.key[0]].append(ref)
+        for key, mine in by_key.items():
+            left = self._home.of_key(str(key))
+            yield from (ref for ref in mine if ref.key in left)
+
+    def fetch(self, refs: Sequence[Ref]) -> Iterator[Item]:
+        """Stream what objects hold: text as it is, anything else in base64; markers and uploads by name."""
+        for ref in refs:
+            fields = {"object": str(ref.key[0])}
+            if not ref.key[2]:
+                fields.update(self._content(ref))
+            yield Item(ref, fields)
+
+    def _content(self, ref: Ref) -> dict[str, str]:
+        answer = self._home.ask("get_object", Key=ref.key[0], VersionId=ref.key[1])
+        if int(answer["ContentLength"]) > MOST:
+            answer["Body"].close()
+            return {"bytes": str(answer["ContentLength"])}
+        raw = self._account.body(answer, MOST)
+        try:
+            return {"type": str(answer.get("ContentType", "")), "content": raw.decode("utf-8")}
+        except UnicodeDecodeError:
+            return {"type": str(answer.get("ContentType", "")), "content_base64": base64.b64encode(raw).decode()}
+
+    def write(self, delivery: Delivery) -> tuple[Ref, Outcome]:
+        """Refuse: an object's form is known to the company's own software only."""
+        raise NotCapableError(f"{self.store} cannot write: {NOT_WRITTEN}")
+
+    def apply(self, job: Job, refs: Sequence[Ref]) -> Iterator[tuple[Ref, Outcome]]:
+        """Erase versions for good, or set and take away the mark that an object may not be used."""
+        if job.op == "erase":
+            yield from self._erase(refs)
+        else:
+            yield from each(self._account, refs, lambda ref: self._mark(ref, stop=job.op == "restrict"))
+
+    def _erase(self, refs: Sequence[Ref]) -> Iterator[tuple[Ref, Outcome]]:
+        try:
+            left = set(self.there(refs))
+        except ServiceError as error:
+            yield from ((ref, outcome_for(self._account, error)) for ref in refs)
+            return
+        whole = [ref.key for ref in refs if ref in left and ref.key[2] != _UPLOAD]
+        done = self._home.delete(whole)
+        for ref in refs:
+            if ref not in left:
+                yield ref, Outcome("already")
+            elif ref.key[2] == _UPLOAD:
+                yield from each(self._account, (ref,), self._abort)
+            else:
+                yield ref, done[ref.key]
+
+    def _abort(self, ref: Ref) -> Outcome:
+        answer = self._home.ask("abort_multipart_upload", role="delete", Key=ref.key[0], UploadId=ref.key[1])
+        return Outcome("done", evidence=request_of(answer))
+
+    def _mark(self, ref: Ref, *, stop: bool) -> Outcome:
+        if ref.key[2]:
+            return Outcome("already", "nothing_to_read")
+        tags = self._tags(ref.key)
+        if (STOP in tags) == stop:
+            return Outcome("already")
+        wanted = {**tags, STOP: "true"} if stop else {name: value for name, value in tags.items() if name != STOP}
+        about = {"role": "write", "Key": ref.key[0], "VersionId": ref.key[1]}
+        if wanted:
+            pairs = [{"Key": name, "Value": value} for name, value in wanted.items()]
+            answer = self._home.ask("put_object_tagging", **about, Tagging={"TagSet": pairs})
+        else:
+            answer = self._home.ask("delete_object_tagging", **about)
+        return Outcome("done", evidence=request_of(answer))
+
+    def discover(self, sample: int) -> Iterator[Seen]:
+        """Say nothing: what an object holds is the company's own form."""
+        yield from ()

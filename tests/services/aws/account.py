@@ -1,0 +1,240 @@
+"""An account as a double: moto's server, the shipped front of it, a proxy with faults, and the company's own hands."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, Literal
+
+import boto3
+
+from upheld.db import FixedClock
+from upheld.services.aws import AwsService, connect
+from upheld.services.aws.fake import OWNER, READER, AwsFake, reset, running
+from upheld.services.contract import FaultProxy, Planted, Running
+from upheld.services.contract.double import Hand
+from upheld.services.contract.proxy import FAULTS
+
+REGION = "ap-northeast-1"
+DOCUMENTS, LISTS, CONTACTS = "upheld-documents", "upheld-lists", "upheld-contacts"
+FILE = "lists/everybody.jsonl"
+SECRETS = {"secret:look": f"{READER}:look", "secret:write": "AKIAWRITER0000000001:write", "secret:delete": "AKIADELETER000000001:delete"}
+
+
+def settings(at: str, **more: Any) -> dict[str, Any]:
+    """Give a connection to an account on loopback."""
+    return {
+        "kind": "aws", "region": REGION, "endpoint": at, "stored_in": "JP",
+        "read": "secret:look", "write": "secret:write", "delete": "secret:delete", **more,
+    }  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """What runs for a whole module."""
+
+    fake: AwsFake
+    at: Running
+    proxy: FaultProxy
+    hands: Mapping[str, Any]
+
+
+@contextmanager
+def staged() -> Iterator[Stage]:
+    """Start server and proxy."""
+    fake = AwsFake()
+    for name in ("botocore", "urllib3.connectionpool"):
+        logging.getLogger(name).setLevel(logging.WARNING)  # what is planted by hand is no concern of the service's
+    with running(fake) as at:
+        proxy = FaultProxy(at.url)
+        kinds = ("s3", "dynamodb", "cognito-idp", "sesv2", "logs")
+        session = boto3.Session(aws_access_key_id=OWNER, aws_secret_access_key="owner", region_name=REGION)
+        hands = {kind: session.client(kind, endpoint_url=at.url) for kind in kinds}
+        try:
+            yield Stage(fake, at, proxy, hands)
+        finally:
+            proxy.close()
+
+
+class AwsDouble:
+    """The account of the shipped map, empty."""
+
+    lacks: Mapping[Hand, str] = {}
+    faults = FAULTS
+
+    def __init__(self, stage: Stage) -> None:
+        self.stage, self.clock = stage, FixedClock(datetime.now(UTC))
+        reset(stage.fake, stage.at)
+        stage.proxy.calm()
+        stage.proxy.seen.clear()
+        self._files: dict[str, list[str]] = {}
+        self._services: list[AwsService] = []
+        self._build()
+
+    def _build(self) -> None:
+        s3, dynamo = self.hand("s3"), self.hand("dynamodb")
+        here = {"LocationConstraint": REGION}
+        s3.create_bucket(Bucket=DOCUMENTS, CreateBucketConfiguration=here, ObjectLockEnabledForBucket=True)
+        s3.create_bucket(Bucket=LISTS, CreateBucketConfiguration=here)
+        s3.put_bucket_versioning(Bucket=LISTS, VersioningConfiguration={"Status": "Enabled"})
+        dynamo.create_table(
+            TableName=CONTACTS, BillingMode="PAY_PER_REQUEST", KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+            AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in ("id", "email")],
+            GlobalSecondaryIndexes=[
+                {"IndexName": "by_email", "KeySchema": [{"AttributeName": "email", "KeyType": "HASH"}], "Projection": {"ProjectionType": "KEYS_ONLY"}}
+            ],
+        )  # fmt: skip
+        dynamo.update_continuous_backups(
+            TableName=CONTACTS, PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": True, "RecoveryPeriodInDays": 7}
+        )
+
+    def hand(self, kind: str) -> Any:
+        """Give the company's own client."""
+        return self.stage.hands[kind]
+
+    @property
+    def now(self) -> datetime:
+        return self.clock.now()
+
+    def advance(self, by: timedelta) -> None:
+        self.clock.advance(by)
+
+    def service(self, credential: Literal["full", "read"] = "full", **more: Any) -> AwsService:
+        told = settings(self.stage.proxy.url, **more)
+        if credential == "read":
+            told |= {"write": "secret:look", "delete": "secret:look"}
+        made = connect("aws", told, SECRETS.__getitem__, self.clock)
+        self._services.append(made)
+        return made
+
+    def plant(self, person: Planted) -> None:
+        s3, folder = self.hand("s3"), f"people/{person.email}"
+        for text in ("first", "second"):
+            s3.put_object(Bucket=DOCUMENTS, Key=f"{folder}/profile.json", Body=json.dumps({"is": text, **person.fields}).encode())
+        s3.put_object(Bucket=DOCUMENTS, Key=f"{folder}/gone.txt", Body=person.note.encode())
+        s3.delete_object(Bucket=DOCUMENTS, Key=f"{folder}/gone.txt")
+        s3.create_multipart_upload(Bucket=DOCUMENTS, Key=f"{folder}/half.bin")
+        self._add_line(person)
+        dynamo = self.hand("dynamodb")
+        items: list[dict[str, str]] = [
+            {"id": f"{person.key}-1", "created_at": "1", **person.fields}, {"id": f"{person.key}-2", "phone": person.phone},
+        ]  # fmt: skip
+        for item in items:
+            dynamo.put_item(TableName=CONTACTS, Item={name: {"S": value} for name, value in item.items()})
+
+    def _add_line(self, person: Planted) -> None:
+        lines = [one for one in self._lines() if json.loads(one)["email"] != person.email]
+        told = {"name": person.name, "email": person.email.upper(), "phone": person.phone}
+        self.put_lines([*lines, json.dumps({**told, "email": person.email}, ensure_ascii=False) + "\n"])
+
+    def put_lines(self, lines: list[str]) -> None:
+        """Write the shared file anew, as an import of the company does."""
+        self.hand("s3").put_object(Bucket=LISTS, Key=FILE, Body="".join(lines).encode(), Metadata={"import": "1"}, Tagging="team=a%3Db")
+
+    def _lines(self) -> list[str]:
+        s3 = self.hand("s3")
+        if not s3.list_objects_v2(Bucket=LISTS).get("KeyCount"):
+            return []
+        return list(s3.get_object(Bucket=LISTS, Key=FILE)["Body"].read().decode().splitlines(keepends=True))
+
+    def _records(self) -> Iterator[tuple[str, str, bytes]]:
+        """Give every record: whose it is by e-mail or phone, its name, and what it holds."""
+        yield from self._objects()
+        for line in self._lines():
+            yield "", f"line {line}", line.encode()
+        for item in self.hand("dynamodb").scan(TableName=CONTACTS)["Items"]:
+            told = {name: value["S"] for name, value in item.items()}
+            key = told["id"].rpartition("-")[0]
+            yield key or told.get("email", ""), f"item {told['id']}", json.dumps(told, sort_keys=True).encode()
+
+    def _objects(self) -> Iterator[tuple[str, str, bytes]]:
+        s3 = self.hand("s3")
+        found = s3.list_object_versions(Bucket=DOCUMENTS)
+        for one in found.get("Versions", ()):
+            about = {"Bucket": DOCUMENTS, "Key": one["Key"], "VersionId": one["VersionId"]}
+            tags = json.dumps(s3.get_object_tagging(**about)["TagSet"]).encode()
+            yield one["Key"].split("/")[1], f"object {one['Key']} {one['VersionId']}", s3.get_object(**about)["Body"].read() + tags
+        for one in found.get("DeleteMarkers", ()):
+            yield one["Key"].split("/")[1], f"marker {one['Key']} {one['VersionId']}", b""
+        for one in s3.list_multipart_uploads(Bucket=DOCUMENTS).get("Uploads", ()):
+            yield one["Key"].split("/")[1], f"upload {one['Key']} {one['UploadId']}", b""
+
+    def held(self, person: Planted) -> dict[str, bytes]:
+        return {name: told for whose, name, told in self._records() if whose in (person.email, person.key)}
+
+    def others(self, *apart_from: Planted) -> dict[str, bytes]:
+        apart = {value for person in apart_from for value in (person.email, person.key)}
+        lines = {f"line {line}" for line in self._lines() if apart & {json.loads(line)["email"]}}
+        return {name: told for whose, name, told in self._records() if whose not in apart and name not in lines}
+
+    def writes(self) -> int:
+        return self.stage.fake.writes
+
+    def lock(self, person: Planted) -> None:
+        key = f"people/{person.email}/profile.json"
+        self.hand("s3").put_object_legal_hold(Bucket=DOCUMENTS, Key=key, LegalHold={"Status": "ON"})
+
+    def forbid(self, person: Planted) -> None:
+        self.stage.fake.forbidden = (f'"{person.key}-1"',)
+
+    def hide(self, person: Planted) -> None:
+        """Let the company's software call the person otherwise everywhere."""
+        s3, folder = self.hand("s3"), f"people/{person.email}/"
+        found = s3.list_object_versions(Bucket=DOCUMENTS, Prefix=folder)
+        s3.put_object(Bucket=DOCUMENTS, Key=f"people/{digest(person.email)}/profile.json", Body=b"kept")
+        for one in (*found.get("Versions", ()), *found.get("DeleteMarkers", ())):
+            s3.delete_object(Bucket=DOCUMENTS, Key=one["Key"], VersionId=one["VersionId"])
+        for one in s3.list_multipart_uploads(Bucket=DOCUMENTS).get("Uploads", ()):
+            s3.abort_multipart_upload(Bucket=DOCUMENTS, Key=one["Key"], UploadId=one["UploadId"])
+        for name in (f"{person.key}-1", f"{person.key}-2"):
+            self.hand("dynamodb").put_item(TableName=CONTACTS, Item={"id": {"S": name}, "email": {"S": digest(person.email)}})
+
+    def change(self, person: Planted) -> None:
+        self.hand("dynamodb").update_item(
+            TableName=CONTACTS, Key={"id": {"S": f"{person.key}-1"}}, UpdateExpression="SET company = :c",
+            ExpressionAttributeValues={":c": {"S": "another"}},
+        )  # fmt: skip
+
+    def move(self) -> None:
+        """Let the files of many people lie in the region that the operator calls None."""
+        s3, lines = self.hand("s3"), self._lines()
+        for one in s3.list_object_versions(Bucket=LISTS).get("Versions", ()):
+            s3.delete_object(Bucket=LISTS, Key=one["Key"], VersionId=one["VersionId"])
+        s3.delete_bucket(Bucket=LISTS)
+        there = boto3.client(
+            "s3", endpoint_url=self.stage.at.url, region_name="us-east-1", aws_access_key_id=OWNER, aws_secret_access_key="owner"
+        )  # fmt: skip
+        there.create_bucket(Bucket=LISTS)
+        self.put_lines(lines)
+
+    def clutter(self) -> dict[str, str]:
+        self.hand("s3").create_bucket(Bucket="somebodys-bucket", CreateBucketConfiguration={"LocationConstraint": REGION})
+        self.hand("dynamodb").create_table(
+            TableName="somebodys-table", BillingMode="PAY_PER_REQUEST", KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+            AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+        )  # fmt: skip
+        self.hand("dynamodb").put_item(TableName=CONTACTS, Item={"id": {"S": "x"}, "blood_group": {"S": "AB"}})
+        return {
+            "s3:somebodys-bucket": "store_undeclared", "dynamodb:somebodys-table": "store_undeclared",
+            "contacts.blood_group": "field_not_in_policy",
+        }  # fmt: skip
+
+    def fault(self, kind: str, *, after: int = 0, times: int = 1) -> None:
+        self.stage.proxy.fault(kind, after=after, times=times)
+
+    def requests(self) -> str:
+        return "\n".join(self.stage.proxy.seen)
+
+    def close(self) -> None:
+        for service in self._services:
+            service.close()
+
+
+def digest(value: str) -> str:
+    """Give what a company that hides values calls a person by."""
+    return hashlib.sha256(value.lower().encode()).hexdigest()
