@@ -9,21 +9,31 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any, Literal
 
 import boto3
 
 from upheld.db import FixedClock
-from upheld.services.aws import AwsService, connect
+from upheld.policy.source import Folder, plain, read_text
+from upheld.services.aws import AwsService, connect, mapping
 from upheld.services.aws.fake import OWNER, READER, AwsFake, reset, running
-from upheld.services.contract import FaultProxy, Planted, Running
+from upheld.services.contract import CANARY, FaultProxy, Planted, Running
 from upheld.services.contract.double import Hand
+from upheld.services.contract.people import EVERYBODY
 from upheld.services.contract.proxy import FAULTS
 
 REGION = "ap-northeast-1"
-DOCUMENTS, LISTS, CONTACTS = "upheld-documents", "upheld-lists", "upheld-contacts"
+DOCUMENTS, LISTS, CONTACTS, NEWSLETTER, ACCESS = "upheld-documents", "upheld-lists", "upheld-contacts", "upheld-newsletter", "/upheld/access"
 FILE = "lists/everybody.jsonl"
 SECRETS = {"secret:look": f"{READER}:look", "secret:write": "AKIAWRITER0000000001:write", "secret:delete": "AKIADELETER000000001:delete"}
+
+
+def shipped() -> dict[str, Any]:
+    """Give the shipped map, to be changed."""
+    path = Path(mapping.__file__).with_name("mapping.yaml")
+    found: dict[str, Any] = plain(read_text(path.name, path.read_text("utf-8"), Folder(path.parent)))
+    return found
 
 
 def settings(at: str, **more: Any) -> dict[str, Any]:
@@ -75,6 +85,8 @@ class AwsDouble:
         self._files: dict[str, list[str]] = {}
         self._services: list[AwsService] = []
         self._build()
+        self.map = shipped()
+        self.map["pools"]["members"]["pool"] = self.pool
 
     def _build(self) -> None:
         s3, dynamo = self.hand("s3"), self.hand("dynamodb")
@@ -92,6 +104,12 @@ class AwsDouble:
         dynamo.update_continuous_backups(
             TableName=CONTACTS, PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": True, "RecoveryPeriodInDays": 7}
         )
+        self.pool: str = self.hand("cognito-idp").create_user_pool(PoolName="members")["UserPool"]["Id"]
+        self.hand("sesv2").create_contact_list(ContactListName=NEWSLETTER)
+        logs = self.hand("logs")
+        logs.create_log_group(logGroupName=ACCESS)
+        logs.put_retention_policy(logGroupName=ACCESS, retentionInDays=30)
+        logs.create_log_stream(logGroupName=ACCESS, logStreamName="web")
 
     def hand(self, kind: str) -> Any:
         """Give the company's own client."""
@@ -105,7 +123,7 @@ class AwsDouble:
         self.clock.advance(by)
 
     def service(self, credential: Literal["full", "read"] = "full", **more: Any) -> AwsService:
-        told = settings(self.stage.proxy.url, **more)
+        told = settings(self.stage.proxy.url, map=self.map) | more
         if credential == "read":
             told |= {"write": "secret:look", "delete": "secret:look"}
         made = connect("aws", told, SECRETS.__getitem__, self.clock)
@@ -126,6 +144,26 @@ class AwsDouble:
         ]  # fmt: skip
         for item in items:
             dynamo.put_item(TableName=CONTACTS, Item={name: {"S": value} for name, value in item.items()})
+
+        self._sign_up(person)
+        self.hand("sesv2").create_contact(ContactListName=NEWSLETTER, EmailAddress=person.email, AttributesData=json.dumps({"name": person.name}))
+        self.log(f"GET /offers by {person.email} from a browser", "web")
+        self.log(f"{person.name} read an offer", f"member/{digest(person.email)}")
+
+    def _sign_up(self, person: Planted) -> None:
+        told = {"email": person.email, "phone_number": person.phone, "name": person.name[:200]}
+        self.hand("cognito-idp").admin_create_user(
+            UserPoolId=self.pool, Username=person.key, MessageAction="SUPPRESS",
+            UserAttributes=[{"Name": name, "Value": value} for name, value in told.items()],
+        )  # fmt: skip
+
+    def log(self, text: str, stream: str) -> None:
+        """Write a line, as the company's software does."""
+        logs = self.hand("logs")
+        if not logs.describe_log_streams(logGroupName=ACCESS, logStreamNamePrefix=stream)["logStreams"]:
+            logs.create_log_stream(logGroupName=ACCESS, logStreamName=stream)
+        event = {"timestamp": int(datetime.now(UTC).timestamp() * 1000), "message": text}
+        logs.put_log_events(logGroupName=ACCESS, logStreamName=stream, logEvents=[event])
 
     def _add_line(self, person: Planted) -> None:
         lines = [one for one in self._lines() if json.loads(one)["email"] != person.email]
@@ -151,6 +189,29 @@ class AwsDouble:
             told = {name: value["S"] for name, value in item.items()}
             key = told["id"].rpartition("-")[0]
             yield key or told.get("email", ""), f"item {told['id']}", json.dumps(told, sort_keys=True).encode()
+
+        for user in self.hand("cognito-idp").list_users(UserPoolId=self.pool)["Users"]:
+            told = {one["Name"]: one["Value"] for one in user["Attributes"]} | {"enabled": str(user["Enabled"])}
+            yield told["email"], f"member {user['Username']}", json.dumps(told, sort_keys=True).encode()
+        for address, reason in self.stage.fake.suppressed.items():
+            yield "", f"suppressed {address}", reason.encode()
+        yield from self._mail_and_logs()
+
+    def _mail_and_logs(self) -> Iterator[tuple[str, str, bytes]]:
+        sesv2, logs = self.hand("sesv2"), self.hand("logs")
+        for address in (*(one.email for one in EVERYBODY), f"{digest(CANARY.email)}@example.com"):
+            try:
+                told = sesv2.get_contact(ContactListName=NEWSLETTER, EmailAddress=address)
+            except sesv2.exceptions.NotFoundException:
+                continue
+            yield address, f"contact {address}", told["AttributesData"].encode()
+        owners = {digest(one.email): one.email for one in EVERYBODY}
+        for event in logs.filter_log_events(logGroupName=ACCESS)["events"]:
+            stream = event["logStreamName"]
+            if stream != "web":
+                yield owners.get(stream.partition("/")[2], ""), f"stream {stream}", b"there"
+            else:
+                yield "", f"log {event['eventId']}", event["message"].encode()
 
     def _objects(self) -> Iterator[tuple[str, str, bytes]]:
         s3 = self.hand("s3")
@@ -193,6 +254,9 @@ class AwsDouble:
             s3.abort_multipart_upload(Bucket=DOCUMENTS, Key=one["Key"], UploadId=one["UploadId"])
         for name in (f"{person.key}-1", f"{person.key}-2"):
             self.hand("dynamodb").put_item(TableName=CONTACTS, Item={"id": {"S": name}, "email": {"S": digest(person.email)}})
+        self.hand("cognito-idp").admin_delete_user(UserPoolId=self.pool, Username=person.key)
+        self.hand("sesv2").delete_contact(ContactListName=NEWSLETTER, EmailAddress=person.email)
+        self.hand("logs").delete_log_stream(logGroupName=ACCESS, logStreamName=f"member/{digest(person.email)}")
 
     def change(self, person: Planted) -> None:
         self.hand("dynamodb").update_item(
@@ -219,7 +283,16 @@ class AwsDouble:
             AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
         )  # fmt: skip
         self.hand("dynamodb").put_item(TableName=CONTACTS, Item={"id": {"S": "x"}, "blood_group": {"S": "AB"}})
+        self.hand("logs").create_log_group(logGroupName="/somebody/else")
+        self.hand("logs").delete_retention_policy(logGroupName=ACCESS)
+        self.hand("sesv2").create_contact_list(ContactListName="somebodys-list")
+        pool = self.hand("cognito-idp").create_user_pool(PoolName="somebodys-pool")["UserPool"]["Id"]
+        self.hand("cognito-idp").admin_update_user_attributes(
+            UserPoolId=self.pool, Username=CANARY.key, UserAttributes=[{"Name": "birthdate", "Value": "1970-01-01"}]
+        )
         return {
+            "logs:/somebody/else": "store_undeclared", "access": "retention_unset", "ses:somebodys-list": "store_undeclared",
+            f"cognito:{pool}": "store_undeclared", "members.birthdate": "field_not_in_policy",
             "s3:somebodys-bucket": "store_undeclared", "dynamodb:somebodys-table": "store_undeclared",
             "contacts.blood_group": "field_not_in_policy",
         }  # fmt: skip

@@ -11,9 +11,12 @@ import msgspec
 from upheld.db import Clock
 from upheld.services.aws.buckets import OwnObjects
 from upheld.services.aws.client import Access, Account, Role
+from upheld.services.aws.contacts import Contacts
 from upheld.services.aws.lines import SharedLines
+from upheld.services.aws.logs import Lines
 from upheld.services.aws.mapping import AwsMap, MapError, read_map
 from upheld.services.aws.part import Part
+from upheld.services.aws.pools import Members
 from upheld.services.aws.surroundings import undeclared
 from upheld.services.aws.tables import Items
 from upheld.services.model import Can, Delivery, Identities, Item, Job, Outcome, Place, Ref, Seen
@@ -92,10 +95,16 @@ class AwsService:
 
 def _parts(told: AwsMap, account: Account) -> Iterator[Part]:
     """Order the stores as an erasure goes: who signs in and what is sent, then items, then objects, then logs."""
+    for store, contacts in told.contact_lists.items():
+        yield Contacts(account, store, contacts)
+    for store, pool in told.pools.items():
+        yield Members(account, store, pool)
     for store, table in told.tables.items():
         yield Items(account, store, table)
     for store, bucket in told.buckets.items():
         yield SharedLines(account, store, bucket) if bucket.person.lines else OwnObjects(account, store, bucket)
+    for store, group in told.log_groups.items():
+        yield Lines(account, store, group)
 
 
 class _Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

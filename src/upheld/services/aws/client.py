@@ -24,6 +24,7 @@ CONNECT, READ = 5.0, 60.0
 """Seconds until a call without an answer is given up."""
 
 _LOADER = Loader(extra_search_paths=[], include_default_search_paths=True)  # descriptions of the services, read once
+_NOTHING = (None, None, None, None)
 _ANSWERING = ("Get", "List", "Describe", "Query", "Scan", "Filter")
 """How operations begin whose answer is never without a body."""
 _TALKATIVE = ("botocore", "boto3", "urllib3.connectionpool")
@@ -45,6 +46,7 @@ class Account:
         """Keep access and clock; nothing is called."""
         self.region, self._access, self.clock = access.region, access, clock
         self._clients: dict[tuple[str, str, Role], Any] = {}
+        self._session: Any = None
         for name in _TALKATIVE:  # at debug level they would write down bodies with people's values
             logging.getLogger(name).setLevel(logging.WARNING)
 
@@ -95,10 +97,11 @@ class Account:
             raise ServiceError("permission", f"no_credential_to_{role}")
         key, _, rest = self._access.keys[role]().partition(":")
         secret, _, token = rest.partition(":")
-        session = botocore.session.Session({"config_file": (None, None, None, None), "profile": (None, None, None, None)})
-        session.register_component("data_loader", _LOADER)
+        if self._session is None:  # of no profile: what stands in somebody's home folder or environment does not count
+            self._session = botocore.session.Session({"config_file": _NOTHING, "profile": _NOTHING})
+            self._session.register_component("data_loader", _LOADER)
         plain = {"addressing_style": "path"} if self._access.endpoint else {}
-        made: Any = session.create_client(
+        made: Any = self._session.create_client(
             service, region_name=region, endpoint_url=self._access.endpoint or None,
             aws_access_key_id=key, aws_secret_access_key=secret, aws_session_token=token or None,
             config=Config(
