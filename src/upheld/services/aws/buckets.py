@@ -62,10 +62,13 @@ class Home:
                 raise ServiceError("transient", "answer_unreadable")
             yield from page.get("Uploads", ())
 
-    def of_key(self, key: str) -> set[tuple[object, ...]]:
-        """Give the versions of one object, read by its own name and nothing else's."""
-        found = {(key, str(one["VersionId"]), _MARKER if "Marker" in one else "") for one in self.versions(key) if one["Key"] == key}
-        return found | {(key, str(one["UploadId"]), _UPLOAD) for one in self.uploads(key) if one["Key"] == key}
+    def of_key(self, key: str) -> dict[str, bool]:
+        """Give the versions of one object with whether it is what readers get, read by its own name and nothing else's."""
+        return {str(one["VersionId"]): bool(one["IsLatest"]) for one in self.versions(key) if one["Key"] == key}
+
+    def uploads_of(self, key: str) -> set[str]:
+        """Give the unfinished uploads of one object."""
+        return {str(one["UploadId"]) for one in self.uploads(key) if one["Key"] == key}
 
     def delete(self, keys: Sequence[tuple[object, ...]]) -> dict[tuple[object, ...], Outcome]:
         """Delete versions for good, so many a call; one outcome for each, whatever the status line says.
@@ -204,8 +207,9 @@ class OwnObjects:
         for ref in refs:
             by_key[ref.key[0]].append(ref)
         for key, mine in by_key.items():
-            left = self._home.of_key(str(key))
-            yield from (ref for ref in mine if ref.key in left)
+            kinds = {ref.key[2] == _UPLOAD for ref in mine}
+            left = {*(self._home.of_key(str(key)) if False in kinds else ()), *(self._home.uploads_of(str(key)) if True in kinds else ())}
+            yield from (ref for ref in mine if ref.key[1] in left)
 
     def fetch(self, refs: Sequence[Ref]) -> Iterator[Item]:
         """Stream what objects hold: text as it is, anything else in base64; markers and uploads by name."""

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 import logging
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
 import botocore.session
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
-from botocore.loaders import Loader
 from botocore.parsers import ResponseParserError
 
 from upheld.db import Clock
@@ -23,11 +24,17 @@ Role = Literal["read", "write", "delete"]
 CONNECT, READ = 5.0, 60.0
 """Seconds until a call without an answer is given up."""
 
-_LOADER = Loader(extra_search_paths=[], include_default_search_paths=True)  # descriptions of the services, read once
+_MAKING = threading.Lock()  # clients may be used by several threads, but not made by them at once
 _NOTHING = (None, None, None, None)
 _ANSWERING = ("Get", "List", "Describe", "Query", "Scan", "Filter")
 """How operations begin whose answer is never without a body."""
 _TALKATIVE = ("botocore", "boto3", "urllib3.connectionpool")
+
+
+@cache
+def _session() -> Any:
+    """Read the descriptions of the services once. What stands in somebody's home folder or profile does not count."""
+    return botocore.session.Session({"config_file": _NOTHING, "profile": _NOTHING})
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +53,6 @@ class Account:
         """Keep access and clock; nothing is called."""
         self.region, self._access, self.clock = access.region, access, clock
         self._clients: dict[tuple[str, str, Role], Any] = {}
-        self._session: Any = None
         for name in _TALKATIVE:  # at debug level they would write down bodies with people's values
             logging.getLogger(name).setLevel(logging.WARNING)
 
@@ -97,18 +103,16 @@ class Account:
             raise ServiceError("permission", f"no_credential_to_{role}")
         key, _, rest = self._access.keys[role]().partition(":")
         secret, _, token = rest.partition(":")
-        if self._session is None:  # of no profile: what stands in somebody's home folder or environment does not count
-            self._session = botocore.session.Session({"config_file": _NOTHING, "profile": _NOTHING})
-            self._session.register_component("data_loader", _LOADER)
         plain = {"addressing_style": "path"} if self._access.endpoint else {}
-        made: Any = self._session.create_client(
-            service, region_name=region, endpoint_url=self._access.endpoint or None,
-            aws_access_key_id=key, aws_secret_access_key=secret, aws_session_token=token or None,
-            config=Config(
-                connect_timeout=CONNECT, read_timeout=READ, s3=plain, ignore_configured_endpoint_urls=True,
-                retries={"mode": "standard", "total_max_attempts": 1}, user_agent_extra="upheld",
-            ),
+        config = Config(
+            connect_timeout=CONNECT, read_timeout=READ, s3=plain, ignore_configured_endpoint_urls=True,
+            retries={"mode": "standard", "total_max_attempts": 1}, user_agent_extra="upheld",
         )  # fmt: skip
+        with _MAKING:
+            made: Any = _session().create_client(
+                service, region_name=region, endpoint_url=self._access.endpoint or None, config=config,
+                aws_access_key_id=key, aws_secret_access_key=secret, aws_session_token=token or None,
+            )  # fmt: skip
         made.meta.events.register("before-send", self._to_known_hosts)
         made.meta.events.register("before-parse", _readable)
         return made

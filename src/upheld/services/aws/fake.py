@@ -123,8 +123,9 @@ def running(fake: AwsFake) -> Iterator[Running]:
     from moto.moto_server.werkzeug_app import MotoRequestHandler
     from werkzeug.serving import make_server
 
+    handler = type("Handler", (MotoRequestHandler,), {"protocol_version": "HTTP/1.1"})  # connections are kept
     logging.getLogger("werkzeug").setLevel(logging.WARNING)
-    server = make_server("127.0.0.1", 0, fake, threaded=True, request_handler=MotoRequestHandler)
+    server = make_server("127.0.0.1", 0, fake, threaded=True, request_handler=handler)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
     thread.start()
     try:

@@ -127,7 +127,8 @@ class SharedLines:
         lines are then out of what readers get, and stay in the locked version until its last moment.
         """
         key, version, hers = _parts(ref)
-        if (key, version, "") not in self._home.of_key(key):
+        there = self._home.of_key(key)
+        if version not in there:
             return Outcome("already")
         answer = self._home.ask("get_object", Key=key, VersionId=version)
         if int(answer["ContentLength"]) > MOST:
@@ -136,7 +137,7 @@ class SharedLines:
         kept, taken = self._split(self._account.body(answer, MOST), hers)
         if not taken:
             return Outcome("already")
-        if not self._latest(key, version):
+        if not there[version]:
             return self._home.delete([(key, version, "")])[key, version, ""]
         tags = self._home.ask("get_object_tagging", Key=key, VersionId=version).get("TagSet", [])
         put = self._home.ask(
@@ -147,9 +148,6 @@ class SharedLines:
         if version == "null" and put.get("VersionId", "null") == "null":
             return Outcome("done", evidence=request_of(put))  # without versions the new file took the old one's place
         return self._home.delete([(key, version, "")])[key, version, ""]
-
-    def _latest(self, key: str, version: str) -> bool:
-        return any(one["Key"] == key and str(one["VersionId"]) == version and one["IsLatest"] for one in self._home.versions(key))
 
     def discover(self, sample: int) -> Iterator[Seen]:
         """Say nothing: the company's own form."""

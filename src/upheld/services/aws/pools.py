@@ -44,7 +44,7 @@ class Members:
         """Stream the people whom an identifier names, each once."""
         seen = set[str]()
         for kind, attribute in self._told.identity.items():
-            for value in written(who, kind):
+            for value in _forms(who, kind, attribute):
                 for user in self._asked(f'{attribute} = "{escaped(value)}"'):
                     if user["Username"] not in seen:
                         seen.add(user["Username"])
@@ -135,6 +135,12 @@ class Members:
         for name in sorted(own.union(*have) - named):
             count = sum(name in one for one in have)
             yield Seen(self.store, name, "field_not_in_policy", share=count / len(have) if have else 0.0, count=count)
+
+
+def _forms(who: Identities, kind: str, attribute: str) -> tuple[str, ...]:
+    """Give what a pool may hold of an identifier: of numbers it takes the international form only, without spaces."""
+    values = written(who, kind)
+    return tuple(one for one in values if one[:1] == "+" and one[1:].isdigit()) if attribute == "phone_number" else values
 
 
 def escaped(value: str) -> str:
