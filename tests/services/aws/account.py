@@ -217,9 +217,8 @@ class AwsDouble:
         s3 = self.hand("s3")
         found = s3.list_object_versions(Bucket=DOCUMENTS)
         for one in found.get("Versions", ()):
-            about = {"Bucket": DOCUMENTS, "Key": one["Key"], "VersionId": one["VersionId"]}
-            tags = json.dumps(s3.get_object_tagging(**about)["TagSet"]).encode()
-            yield one["Key"].split("/")[1], f"object {one['Key']} {one['VersionId']}", s3.get_object(**about)["Body"].read() + tags
+            tags = s3.get_object_tagging(Bucket=DOCUMENTS, Key=one["Key"], VersionId=one["VersionId"])["TagSet"]
+            yield one["Key"].split("/")[1], f"object {one['Key']} {one['VersionId']}", (one["ETag"] + json.dumps(tags)).encode()
         for one in found.get("DeleteMarkers", ()):
             yield one["Key"].split("/")[1], f"marker {one['Key']} {one['VersionId']}", b""
         for one in s3.list_multipart_uploads(Bucket=DOCUMENTS).get("Uploads", ()):

@@ -13,6 +13,7 @@ import re
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import cache
 from io import BytesIO
 from typing import Any
 
@@ -40,6 +41,7 @@ class AwsFake:
         from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
         self._moto: Any = DomainDispatcherApplication(create_backend_app)
+        self._moto.get_backend_for_host = cache(self._moto.get_backend_for_host)  # else looked for anew in each call
         self._lock = threading.Lock()
         self.reset()
 
