@@ -41,7 +41,7 @@ class AwsFake:
         from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
         self._moto: Any = DomainDispatcherApplication(create_backend_app)
-        self._moto.get_backend_for_host = cache(self._moto.get_backend_for_host)  # else looked for anew in each call
+        vars(self._moto)["get_backend_for_host"] = cache(self._moto.get_backend_for_host)  # else looked for anew in each call
         self._lock = threading.Lock()
         self.reset()
 
