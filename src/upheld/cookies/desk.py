@@ -153,12 +153,15 @@ class Desk:
     def _then(self, visitor: Visitor, area: str, purpose: str, mark: str | None) -> Agreed | None:
         """Find what a purpose meant when it was chosen about, by its fingerprint, else (None) in the version in force then.
 
-        Looked for on the day of the last choice first, then in every version on its first day: an older choice outlives later ones.
+        A version is looked at as on its first day, so that many visitors ask for the same; what the law was on the day of the choice comes last.
         """
-        at = self.house.shelf.in_force(visitor.at)
-        shelf = () if mark is None else reversed(self.house.shelf.versions())
-        then = [(at, visitor.at)] if at is not None else []
-        for published, moment in [*then, *((one, one.effective_from) for one in shelf)]:
+        then = self.house.shelf.in_force(visitor.at)
+        if then is None:
+            return None
+        places = [(then, then.effective_from)]
+        if mark is not None:
+            places += [*((one, one.effective_from) for one in reversed(self.house.shelf.versions())), (then, visitor.at)]
+        for published, moment in places:
             offer = self._offered_on(published, area, moment).offers.get(purpose)
             if offer is not None and mark in {None, offer.print}:
                 return offer.agreed
