@@ -17,6 +17,9 @@ from upheld.services.salesforce.fake import Fake
 
 START = datetime(2030, 5, 6, 7, 8, 9, tzinfo=UTC)
 SECRETS = {"secret:id": "upheld", "secret:key": "example", "secret:read_id": "reader", "secret:read_key": "example"}
+MERE = ("LeadHistory", "ContactHistory", "CaseHistory", "ContentDocumentLink")
+"""What goes with other records and is no record of its own."""
+
 API_FAULTS = ("REQUEST_LIMIT_EXCEEDED", "QUERY_TIMEOUT", "UNABLE_TO_LOCK_ROW", "SERVER_UNAVAILABLE", "UNKNOWN_EXCEPTION")
 
 
@@ -25,6 +28,7 @@ def fresh_fake(clock: FixedClock, **more: Any) -> Fake:
     fake = Fake(clock, **more)
     fake.people.add("reader", "example", frozenset({"read"}))
     fake.campaign = fake.put("Campaign", Name="Spring")  # type: ignore[attr-defined]
+    fake.staff = fake.put("User", Name="Member of staff")  # type: ignore[attr-defined]
     return fake
 
 
@@ -76,6 +80,10 @@ class SalesforceDouble:
         case = put("Case", ContactId=contact, Subject=person.note, Description=f"{person.note} {person.email}")
         put("Case", SuppliedEmail=person.email, SuppliedName=name, Subject="web")
         put("EmailMessage", ParentId=case, FromAddress=person.email, ToAddress="office@example.com", TextBody=person.note)
+        put("Attachment", ParentId=lead, Name=f"{name[:20]}.txt")
+        file = put("ContentDocument", Title=name[:20])
+        for on in (lead, self.fake.staff):
+            put("ContentDocumentLink", ContentDocumentId=file, LinkedEntityId=on)
         put("ContactPointTypeConsent", Name=name, PartyId=individual, ContactPointType="Email", PrivacyConsentStatus="OptIn")
         self.people[person.key] = sorted(set(self.fake.org.records) - before | set(self.people.get(person.key, ())))
 
@@ -90,7 +98,7 @@ class SalesforceDouble:
 
     def _told(self, *, times: bool) -> dict[str, bytes]:
         now = self.fake.org.now
-        kept = (one for one in self.fake.org.records.values() if one.life(now) == "live" and "History" not in one.kind)
+        kept = (one for one in self.fake.org.records.values() if one.life(now) == "live" and one.kind not in MERE)
         return {one.id: repr((one.kind, sorted(one.values.items()), one.changed if times else "")).encode() for one in kept}
 
     def writes(self) -> int:

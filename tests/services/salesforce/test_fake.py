@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import csv
 import io
+import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
@@ -11,7 +14,7 @@ from urllib.parse import urlsplit
 
 import pytest
 import requests
-from requests.adapters import HTTPAdapter
+from requests.adapters import HTTPAdapter, Retry
 from simple_salesforce import Salesforce, SalesforceError, SalesforceLogin, format_soql
 from simple_salesforce.exceptions import SalesforceAuthenticationFailed
 
@@ -148,6 +151,8 @@ def test_a_query_selects_what_it_says(fake: Fake, sf: Salesforce, where: str, na
         ("SELECT Id FROM Lead WHERE Description = 'long'", "INVALID_FIELD"),
         ("SELECT Shoe.Id FROM Lead", "INVALID_FIELD"),
         ("SELECT Id FROM Leads", "INVALID_TYPE"),
+        ("SELECT ContentDocumentId FROM ContentDocumentLink", "MALFORMED_QUERY"),
+        ("SELECT Id FROM ContentDocumentLink WHERE ShareType = 'V'", "MALFORMED_QUERY"),
         ("SELECT Id FROM Lead WHERE Id = 'x'", "INVALID_QUERY_FILTER_OPERATOR"),
     ],
 )
@@ -386,6 +391,27 @@ def test_what_is_not_documented_is_refused(fake: Fake, sf: Salesforce) -> None:
     assert refused(sf.restful, "jobs/ingest", method="POST", json={"object": "Lead", "operation": "delete", "shoe": 1})[0] == 400
     sf.base_url = sf.base_url.replace("v59.0", "v19.0")
     assert refused(sf.query, "SELECT Id FROM Lead")[0] == 404
+
+
+def test_anybody_can_serve_one_from_the_command_line() -> None:
+    """`python -m` with a port: it answers there, and is empty."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "upheld.services.salesforce.fake", "--port", str(port)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as served:
+        try:
+            assert served.stdout is not None
+            assert served.stdout.readline().strip() == f"http://127.0.0.1:{port}"
+            session = requests.Session()
+            session.mount("https://", Plain(port))
+            session.mount("http://", HTTPAdapter(max_retries=Retry(20, backoff_factor=0.05)))
+            session.get(f"http://127.0.0.1:{port}/", timeout=5)
+            token, host = SalesforceLogin(consumer_key="upheld", consumer_secret="example", domain="test.my", session=session)
+            assert Salesforce(session_id=token, instance=host, session=session).query("SELECT Id FROM Lead")["totalSize"] == 0
+        finally:
+            served.terminate()
+            served.wait(timeout=10)
 
 
 def test_a_synchronisation_reads_what_changed_since(fake: Fake, clock: FixedClock) -> None:

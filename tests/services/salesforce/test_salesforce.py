@@ -252,6 +252,25 @@ def test_an_individual_that_two_people_share_stays_with_the_other(double: Salesf
     assert double.fake.org.records[other].values["IndividualId"] == individual
 
 
+def test_a_file_goes_with_the_person_unless_it_hangs_elsewhere_too(double: SalesforceDouble) -> None:
+    """Whoever of the staff put it there does not count; another person's lead does, and keeps it."""
+    double.plant(HANAKO)
+    mine = double._first(HANAKO, "ContentDocument")
+    lead, lena = double._first(HANAKO, "Lead"), double.fake.put("Lead", LastName="L", Company="C", Email=LENA.email)
+    both = double.fake.put("ContentDocument", Title="list of visitors")
+    for on in (lead, lena):
+        double.fake.put("ContentDocumentLink", ContentDocumentId=both, LinkedEntityId=on)
+    service = double.service()
+    refs = refs_of(service)
+    assert {ref.key[0]: ref.owner for ref in refs if ref.store == "ContentDocument"} == {mine: "subject", both: "shared"}
+    assert state_after(done(service, "erase", refs).values()) == "applied"
+    lives = {key: double.fake.org.records[key].life(double.fake.org.now) for key in (mine, both, lena)}
+    assert lives == {mine: "tail", both: "live", lena: "live"}
+    told = {(one.store, one.op): one for one in service.capabilities()}
+    assert told["ContentDocument", "fetch"].level == told["Attachment", "fetch"].level == "partial"
+    assert told["ContentDocument", "erase"].reason
+
+
 def test_a_lead_leads_to_the_contact_it_became(double: SalesforceDouble) -> None:
     """Also where the contact has another address since, and from there to what belongs to it."""
     lead = double.fake.put("Lead", LastName="Tanaka", Company="Example", Email=HANAKO.email)

@@ -102,6 +102,12 @@ class SalesforceService:
         return Can(store, op, level, why)
 
     def _level(self, store: str, op: Op) -> tuple[Level, str]:
+        """Say how far an operation goes in an object; a limit of the map counts beside ours."""
+        level, why = self._by_nature(store, op)
+        told = "" if op == "write" else self._map.objects[store].limits.get(op, "")
+        return ("partial", "; ".join(filter(None, (why, told)))) if told and level != "none" else (level, why)
+
+    def _by_nature(self, store: str, op: Op) -> tuple[Level, str]:
         kind, write, restrict = self._map.objects[store], self._map.write, self._map.restrict
         match op:
             case "write" if store != write.object:

@@ -187,14 +187,18 @@ class Client:
     def hard_delete(self, kind: str, keys: Sequence[str]) -> tuple[str, dict[str, str]]:
         """Delete records of one object for good by a bulk job; gives the job and for each id the code of its trouble.
 
-        A record that the job did not come to has `UNPROCESSED`, all of them `JOB_RUNNING` where it takes too long.
+        Where the job says that all were done and none failed, its files of results say the same and are not read. A
+        record that the job did not come to has `UNPROCESSED`, all of them `JOB_RUNNING` where it takes too long.
         Raises ServiceError where the job is refused as a whole.
         """
         job = self._call(lambda sf: str(_jobs(sf, kind).create_job(Operation.hard_delete)["id"]))
         self._call(lambda sf: _jobs(sf, kind).upload_job_data(job, "Id\n" + "".join(f"{key}\n" for key in keys)))
         self._call(lambda sf: _jobs(sf, kind).close_job(job))
         for wait in JOB_WAITS:
-            if self._call(lambda sf: _jobs(sf, kind).get_job(job, is_query=False)["state"]) in ENDED:
+            state, tried, failed = self._call(lambda sf: _state(_jobs(sf, kind).get_job(job, is_query=False)))
+            if (state, tried, failed) == ("JobComplete", len(keys), 0):
+                return job, dict.fromkeys(keys, "")
+            if state in ENDED:
                 return job, self._results(kind, job, keys)
             self._sleep(wait)
         return job, dict.fromkeys(keys, "JOB_RUNNING")
@@ -267,6 +271,10 @@ def _page(told: Any) -> Row:
 
 def _found(told: Any) -> list[tuple[str, str]]:
     return [(one["attributes"]["type"], one["Id"]) for one in (told or {}).get("searchRecords", ())]
+
+
+def _state(told: Any) -> tuple[str, int, int]:
+    return str(told["state"]), int(told["numberRecordsProcessed"]), int(told["numberRecordsFailed"])
 
 
 def _codes(told: Any) -> list[str]:

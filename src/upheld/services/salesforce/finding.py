@@ -11,7 +11,7 @@ from simple_salesforce.format import format_soql
 
 from upheld.services.model import Identities, Ref
 from upheld.services.salesforce.client import Client, Row, chunks
-from upheld.services.salesforce.mapping import OrgMap
+from upheld.services.salesforce.mapping import OrgMap, Through
 from upheld.services.spelling import written
 
 IDS = 200
@@ -19,6 +19,9 @@ IDS = 200
 
 RECORD_IDS = "salesforce_"
 """How a kind of identifier begins that is the operator's own id of a record, of 15 or 18 characters: `salesforce_lead`."""
+
+STAFF = ("005", "058")
+"""How ids begin that are users' or libraries'; the operator gives each of its objects a beginning of its own."""
 
 _ID = re.compile(r"[A-Za-z0-9]{15}([A-Z0-5]{3})?")
 _ESCAPED = re.compile(r"([?&|!{}\[\]()^~*:\\\"'+\-])")
@@ -48,6 +51,7 @@ class Walk:
             above.update(up)
             fresh.update(self._alone(above))
         yield from (_ref(key, row, "shared") for key, row in above.items() if key not in self.found)
+        yield from self._hanging()
         yield from self._in_words(who)
 
     def _named(self, who: Identities) -> dict[tuple[str, str], Row]:
@@ -101,6 +105,23 @@ class Walk:
         taken = {row[one] for (name, _), row in others.items() for one in self.map.objects[name].above}
         return {key: row for key, row in waiting.items() if key[1] not in taken}
 
+    def _hanging(self) -> Iterator[Ref]:
+        """Give what hangs on the person's records through another object; what hangs on others', too, is shared."""
+        mine = {key for _, key in self.found}
+        for name, kind in self.map.objects.items():
+            if (by := kind.through) is None:
+                continue
+            items = sorted({str(row[by.item]) for row in self._linked(by, by.record, sorted(mine))})
+            shared = {row[by.item] for row in self._linked(by, by.item, items) if not _ours(str(row[by.record]), mine)}
+            for key, row in self._ask([(name, f"Id IN {_quoted(some)}") for some in chunks(items, IDS)]).items():
+                if key not in self.found:
+                    yield _ref(key, row, "shared" if key[1] in shared else "subject")
+
+    def _linked(self, by: Through, column: str, ids: Sequence[str]) -> Iterator[Row]:
+        texts = [select((by.record, by.item), by.object, f"{column} IN {_quoted(some)}") for some in chunks(ids, IDS)]
+        for rows in self.client.query(texts):
+            yield from rows
+
     def _in_words(self, who: Identities) -> Iterator[Ref]:
         """Search long texts, which no query can test, for addresses; what names the person elsewhere is another's."""
         kinds = [name for name, kind in self.map.objects.items() if kind.free_text]
@@ -147,6 +168,11 @@ def select(fields: Iterable[str], kind: str, test: str) -> str:
 
 def _ref(key: tuple[str, str], row: Row, owner: Any) -> Ref:
     return Ref(key[0], (key[1],), str(row["SystemModstamp"]).encode(), owner)
+
+
+def _ours(key: str, mine: set[str]) -> bool:
+    """Say whether a link leads to the person or to a member of staff: whoever put a file there is always linked to it."""
+    return key in mine or key.startswith(STAFF)
 
 
 def _quoted(values: Sequence[str]) -> str:

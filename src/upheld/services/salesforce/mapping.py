@@ -34,6 +34,14 @@ class Keep(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     mask: dict[str, str] = {}
 
 
+class Through(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The object that says what hangs on which record: its field for the record, and its field for what hangs there."""
+
+    object: str
+    record: str
+    item: str
+
+
 class Kind(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One object; the keys are told at the head of `mapping.yaml`."""
 
@@ -41,6 +49,8 @@ class Kind(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     of: dict[str, list[str]] = {}
     same: dict[str, str] = {}
     above: dict[str, str] = {}
+    through: Through | None = None
+    limits: dict[Literal["find", "fetch", "correct", "restrict", "release", "suppress", "unsuppress", "erase"], str] = {}
     fields: dict[str, str] = {}
     parts: list[str] = []
     personal: list[str] = []
@@ -154,14 +164,15 @@ def _troubles(found: OrgMap) -> Iterator[Trouble]:
     if found.write.object not in found.objects:
         yield Trouble("write.object", f"`{found.write.object}` is not among the objects")
     for name, kind in found.objects.items():
-        for bad in sorted(one for one in (name, *kind.known()) if not _NAME.fullmatch(one)):
+        written = (name, *kind.known(), *(msgspec.structs.astuple(kind.through) if kind.through else ()))
+        for bad in sorted(one for one in written if not _NAME.fullmatch(one)):
             yield Trouble(f"objects.{name}", f"`{bad}` is no name of an object or a field")
         for to in _named(kind):
             if to not in found.objects:
                 yield Trouble(f"objects.{name}", f"names records of `{to}`, which is not among the objects")
         for both in sorted(set(kind.shown()) & set(kind.not_personal)):
             yield Trouble(f"objects.{name}.{both}", "is called personal and not personal")
-        if not (kind.identity or kind.of or _is_above(found, name)):
+        if not (kind.identity or kind.of or kind.through or _is_above(found, name)):
             yield Trouble(f"objects.{name}", "nothing leads from a person to it")
 
 

@@ -45,6 +45,8 @@ class Record:
     locked: bool = False
     forbidden: bool = False
     hidden: bool = False
+    words: str = field(default="", repr=False)
+    """Every text of the record in one, for searches."""
 
     def life(self, now: datetime) -> Life:
         """Say where the record stands in its life."""
@@ -121,6 +123,7 @@ class Org:
 
     def _indexed(self, record: Record, news: Mapping[str, Any]) -> None:
         """Note values where they are looked for; what no longer holds stays in the index and is tested again."""
+        record.words = "\n".join(value for value in record.values.values() if isinstance(value, str)).lower()
         for name, value in news.items():
             if (record.kind, name) in self._index:
                 self._index[record.kind, name].setdefault(plain(value), set()).add(record.id)

@@ -14,7 +14,10 @@ SYSTEM = "IsDeleted:boolean CreatedDate:datetime CreatedById:id LastModifiedDate
 
 _LENGTHS = {"email": 80, "phone": 40, "url": 255, "textarea": 255, "string": 255, "picklist": 40, "id": 18, "reference": 18}
 
-READ_ONLY = frozenset({"LeadHistory", "ContactHistory", "CaseHistory", "Organization"})
+READ_ONLY = frozenset({"LeadHistory", "ContactHistory", "CaseHistory", "Organization", "User"})
+BY_LINK = {"ContentDocumentLink": ("ContentDocumentId", "LinkedEntityId")}
+"""Objects that a query may ask for only by one of these fields, with `=` or IN."""
+
 HISTORY: Mapping[str, tuple[str, str]] = Frozen(
     {"Lead": ("LeadHistory", "LeadId"), "Contact": ("ContactHistory", "ContactId"), "Case": ("CaseHistory", "CaseId")}
 )

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from upheld.services.salesforce.fake.records import ApiError, Org, Record, plain, stamp
-from upheld.services.salesforce.fake.schema import ObjectOf
+from upheld.services.salesforce.fake.schema import BY_LINK, ObjectOf
 
 _TOKEN = re.compile(
     r"\s*(?:(?P<text>'(?:[^'\\]|\\.)*')|(?P<op><=|>=|!=|<>|[=<>(),])|(?P<time>\d{4}-\d\d-\d\d(?:T[\d:.]+(?:Z|[+-]\d\d:?\d\d))?)"
@@ -95,6 +95,7 @@ class _Reader:
     def __init__(self, org: Org, text: str) -> None:
         self._org, self._tokens, self._at = org, list(_tokens(text)), 0
         self._told: ObjectOf
+        self._linked = False
 
     def query(self) -> Query:
         self._want("select")
@@ -108,6 +109,8 @@ class _Reader:
         self._told = self._org.objects[kind]
         fields = tuple(self._field(one) for one in written)
         test = self._any() if self._take("where") else None
+        if kind in BY_LINK and not self._linked:
+            raise malformed(f"Implementation restriction: {kind} requires a filter by a single Id on {' or '.join(BY_LINK[kind])}")
         order, limit = self._order(), self._count("limit")
         offset = self._count("offset") or 0
         if self._at < len(self._tokens):
@@ -147,6 +150,7 @@ class _Reader:
             self._want("in")
             none = self._values(path)
             return Test(lambda one: plain(value_of(org, one, path)) not in none)
+        self._linked |= self._peek() in ("=", "in") and path in BY_LINK.get(self._told.name, ())
         if self._take("in"):
             some = self._values(path)
             return Test(lambda one: plain(value_of(org, one, path)) in some, org.having(self._told.name, path, some))

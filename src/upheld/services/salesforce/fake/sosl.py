@@ -43,7 +43,7 @@ def _found(org: Org, term: str, kinds: Sequence[str], limit: int) -> Iterator[di
     for kind in kinds:
         told = org.object(kind)
         for one in org.all(told.name):
-            if limit > 0 and _holds(org, one, pattern):
+            if limit > 0 and words[0] in one.words and _holds(org, one, pattern):
                 limit -= 1
                 yield {"attributes": {"type": one.kind, "url": f"/services/data/v59.0/sobjects/{one.kind}/{one.id}"}, "Id": one.id}
 
