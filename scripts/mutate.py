@@ -158,6 +158,7 @@ def main() -> None:
     asked.add_argument("--every", type=int, default=1, help="judge every Nth mutant only")
     asked.add_argument("--seconds", type=float, default=30.0, help="ask no more tests than run in so long, the room's own first")
     asked.add_argument("--workers", type=int, default=1)
+    asked.add_argument("--above", action="store_true", help="ask the tests of all rooms, after those of the file's own")
     asked.add_argument("--again", action="store_true", help="ask the survivors once more")
     asked.add_argument("--report", action="store_true", help="print what is known and run nothing")
     asked.add_argument("--short", action="store_true", help="print no survivors")
@@ -170,7 +171,7 @@ def main() -> None:
 
         every = [one for file in files for one in mutants(file)[:: told.every]]
         left = [one for one in every if one.key not in known or (told.again and known[one.key] == "survived")]
-        known = mutate_judge.Judge(left, known, told.minutes, told.seconds, told.workers).run()
+        known = mutate_judge.Judge(left, known, told.minutes, told.seconds, told.workers, told.above).run()
     report(files, known, lines=not told.short)
 
 

@@ -32,11 +32,11 @@ from hypothesis import Phase, settings
 from mutate import KEPT, ROOT, SOURCE, Mutant
 
 REACHED = ROOT / "build" / "reached.json"
-ROOMS = (
-    "ledger", "notice", "basis", "collection", "cookies", "security", "retention", "transfers", "rights", "amendment",
-    "app/test_witness.py",
-)  # fmt: skip
-"""Where the tests stand that are asked. Those of the command line start programs of their own, which no fork reaches."""
+ROOMS = ("ledger", "notice", "basis", "collection", "cookies", "security", "retention", "transfers", "rights", "amendment")
+"""The folders of tests: a change is judged by its own room's, and with `above` by all of them. Tests of the command line
+are not asked: they start programs of their own, which no fork reaches."""
+BESIDE = {"ledger": ("app/test_witness.py",)}
+"""Tests of a room that stand elsewhere, as they need the whole application."""
 OPTIONS = ("-q", "-p", "no:cacheprovider", "-p", "no:timeout", "-p", "no:warnings", "-s", "-m", "not slow and not browser")
 OPTIONS = (*OPTIONS, "--ignore=tests/ledger/test_processes.py", "--assert=plain", "-o", "tmp_path_retention_policy=none")
 EXAMPLES = 40
@@ -104,6 +104,7 @@ class Judge:
     minutes: float
     seconds: float
     workers: int
+    above: bool
     reached: dict[str, Any] = field(default_factory=dict)
     items: dict[str, pytest.Item] = field(default_factory=dict)
     begun: float = field(default_factory=time.monotonic)
@@ -116,7 +117,9 @@ class Judge:
             settings.load_profile("few")
             os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
             with tempfile.TemporaryDirectory(prefix="upheld-mutate-") as folder:
-                paths = [f"tests/{room}" for room in ROOMS]
+                own = {one.file.parent.name for one in self.left}
+                rooms = [room for room in ROOMS if self.above or room in own]
+                paths = [f"tests/{path}" for room in rooms for path in (room, *BESIDE.get(room, ()))]
                 pytest.main([*OPTIONS, f"--basetemp={folder}/tests", *paths], plugins=[self])
         return self.known
 
@@ -177,7 +180,8 @@ class Judge:
 
     def tests_for(self, mutant: Mutant) -> list[str]:
         """Choose the tests that go through a change: those of its room first, of each the quickest files and tests first."""
-        room = f"tests/{mutant.file.parent.name}/"
+        room = mutant.file.parent.name
+        own_paths = tuple(f"tests/{path}" for path in (f"{room}/", *BESIDE.get(room, ())))
         found: list[tuple[bool, float, list[tuple[float, str]]]] = []
         for name, told in self.reached.items():
             own = [
@@ -186,7 +190,7 @@ class Judge:
                 if test in self.items and through_it(mutant, through)
             ]
             if own:
-                found.append((not name.startswith(room), sum(one for one, _ in own) / len(own), sorted(own)))
+                found.append((not name.startswith(own_paths), sum(one for one, _ in own) / len(own), sorted(own)))
         chosen, spent = [], 0.0
         for seconds, test in (one for _, _, tests in sorted(found) for one in tests):
             if chosen and spent + seconds > self.seconds:
@@ -202,7 +206,7 @@ class Judge:
             return child
         quiet()
         self.forked = True
-        limit = int(10 + 4 * self.seconds)
+        limit = int(3 + 2 * self.seconds)
         resource.setrlimit(resource.RLIMIT_CPU, (limit, limit))
         signal.alarm(6 * limit)
         try:

@@ -146,6 +146,11 @@ def test_a_size_and_a_key_are_spelled_in_one_way():
     for size in ("1a", "\u0663", "\u00b2", "01", "00", "", "-1"):
         with pytest.raises(ValueError, match="plain number"):
             read_note(f"example.com/log\n{size}\n{root}\n\n\u2014 example.com/log AAAAAAAA\n")
+    head, _, tail = signer.vkey().rpartition("+")
+    assert note_key(f" {signer.vkey()}\n")[0] == "example.com/log"
+    for vkey in (f"{head}+{tail[:5]}*{tail[5:]}", f"{head}+{tail}=", head, ""):
+        with pytest.raises(ValueError, match="verifier key"):
+            note_key(vkey)
     for raw in (b"\x04" + signer.public(), b"\x01" + signer.public()[:-1], b"\x01" + signer.public() + b"x"):
         right_id = hashlib.sha256(b"example.com/log\n" + raw).hexdigest()[:8]
         with pytest.raises(ValueError, match="verifier key"):
