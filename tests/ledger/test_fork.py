@@ -8,7 +8,7 @@ import hashlib
 import pytest
 
 from upheld.ledger import KeptCheckpoint, Ledger, Signer, SigningStoppedError, open_note
-from upheld.ledger.note import note_key, read_note
+from upheld.ledger.note import Checkpoint, note_key, read_note, sign_checkpoint
 from upheld.ledger.rules import next_origin, origin_parts
 
 TABLES = ("ledger_pending", "ledger_bundle", "ledger_body", "ledger_tile", "ledger_head", "ledger_checkpoint")
@@ -148,10 +148,28 @@ def test_a_size_and_a_key_are_spelled_in_one_way():
             read_note(f"example.com/log\n{size}\n{root}\n\n\u2014 example.com/log AAAAAAAA\n")
     head, _, tail = signer.vkey().rpartition("+")
     assert note_key(f" {signer.vkey()}\n")[0] == "example.com/log"
-    for vkey in (f"{head}+{tail[:5]}*{tail[5:]}", f"{head}+{tail}=", head, ""):
+    for vkey in (f"{head}+{tail[:5]}*{tail[5:]}", head, ""):
         with pytest.raises(ValueError, match="verifier key"):
             note_key(vkey)
     for raw in (b"\x04" + signer.public(), b"\x01" + signer.public()[:-1], b"\x01" + signer.public() + b"x"):
         right_id = hashlib.sha256(b"example.com/log\n" + raw).hexdigest()[:8]
         with pytest.raises(ValueError, match="verifier key"):
             note_key(f"example.com/log+{right_id}+{base64.b64encode(raw).decode()}")
+
+
+@pytest.mark.parametrize("size", [31, 33])
+def test_a_root_is_a_whole_hash(size):
+    """A root one byte too short or too long, however neatly spelled, is no root."""
+    root = base64.b64encode(bytes(size)).decode()
+    with pytest.raises(ValueError, match="no SHA-256 hash"):
+        read_note(f"example.com/log\n1\n{root}\n\n\u2014 example.com/log AAAAAAAA\n")
+
+
+@pytest.mark.parametrize("line", ["- other.example AAAAAAAA", "other.example AAAAAAAA", "\u2014 AAAAAAAA", "\u2014  AAAAAAAA", ""])
+def test_a_line_that_is_no_signature_spoils_the_note(line):
+    """Beside the log's own signature every line has a dash, a name and a signature, or the note does not open."""
+    signer = Signer("example.com/log", bytes(32))
+    note = sign_checkpoint(Checkpoint("example.com/log", 1, bytes(32)), [signer])
+    assert open_note(f"{note}\u2014 other.example AAAAAAAA\n", [signer.vkey()]).size == 1
+    with pytest.raises(ValueError, match="signature line is malformed"):
+        open_note(f"{note}{line}\n", [signer.vkey()])
