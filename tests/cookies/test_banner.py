@@ -138,7 +138,7 @@ def test_it_works_under_trusted_types(world: World) -> None:
 
 
 def test_a_refusal_asks_no_more_a_typo_neither_a_new_recipient_does(world: World, tmp_path: Path) -> None:
-    """After refusing nothing is asked again, nor after another wording; a new recipient asks, by name, in both layers."""
+    """After refusing nothing is asked again, nor after another wording; a new recipient asks, by name, in both layers and on the plain page."""
     page = ready(world.visit("DE"))
     chosen(page, REFUSE)
     ready(page)
@@ -158,7 +158,13 @@ def test_a_refusal_asks_no_more_a_typo_neither_a_new_recipient_does(world: World
     page.click(CHOOSE)
     told = [why in one.inner_text() for one in page.locator(".upheld-dialog li").all()]
     assert told == [False, True, False]
-    chosen(page, ".upheld-dialog [data-upheld-do=reject_all]")
+    assert findings(page) == []
+    page.set_viewport_size({"width": 320, "height": 800})
+    page.goto(f"{URL}/consent/choices?lang=ja")
+    assert "新たな送信先：Slack" in page.locator("#changes-analyse").inner_text()
+    assert (findings(page), sideways(page)) == ([], 0)
+    with page.expect_navigation():
+        page.click("button[value=reject_all]")
     ready(page)
     assert page.locator(BANNER).count() == 0
 
