@@ -47,28 +47,35 @@ class Home:
         """Call the bucket in its own region."""
         return self.account.ask("s3", operation, region=self.region, Bucket=self.bucket, **more)
 
-    def versions(self, prefix: str) -> Iterator[dict[str, Any]]:
-        """Stream every version below a prefix, delete markers with `Marker` set; raises for an answer that is none."""
-        for page in self.account.pages("s3", "list_object_versions", region=self.region, Bucket=self.bucket, Prefix=prefix):
-            if "IsTruncated" not in page:
-                raise ServiceError("transient", "answer_unreadable")
+    def versions(self, prefix: str, *, whole: bool = False) -> Iterator[dict[str, Any]]:
+        """Stream every version below a prefix, delete markers with `Marker` set; raises for an answer that is none.
+
+        With `whole` the prefix is the name of one object, and what comes after it is not asked for.
+        """
+        for page in self._pages("list_object_versions", prefix, whole):
             yield from page.get("Versions", ())
             yield from ({**one, "Marker": True} for one in page.get("DeleteMarkers", ()))
 
-    def uploads(self, prefix: str) -> Iterator[dict[str, Any]]:
-        """Stream every unfinished upload below a prefix."""
-        for page in self.account.pages("s3", "list_multipart_uploads", region=self.region, Bucket=self.bucket, Prefix=prefix):
-            if "IsTruncated" not in page:
-                raise ServiceError("transient", "answer_unreadable")
+    def uploads(self, prefix: str, *, whole: bool = False) -> Iterator[dict[str, Any]]:
+        """Stream every unfinished upload below a prefix, or of one object."""
+        for page in self._pages("list_multipart_uploads", prefix, whole):
             yield from page.get("Uploads", ())
 
-    def of_key(self, key: str) -> dict[str, bool]:
-        """Give the versions of one object with whether it is what readers get, read by its own name and nothing else's."""
-        return {str(one["VersionId"]): bool(one["IsLatest"]) for one in self.versions(key) if one["Key"] == key}
+    def _pages(self, operation: str, prefix: str, whole: bool) -> Iterator[dict[str, Any]]:
+        for page in self.account.pages("s3", operation, region=self.region, Bucket=self.bucket, Prefix=prefix):
+            if "IsTruncated" not in page:
+                raise ServiceError("transient", "answer_unreadable")
+            yield page
+            if whole and page.get("NextKeyMarker", prefix) != prefix:
+                return
+
+    def of_key(self, key: str) -> dict[str, dict[str, Any]]:
+        """Give the versions of one object by their ids, read by its own name and nothing else's."""
+        return {str(one["VersionId"]): one for one in self.versions(key, whole=True) if one["Key"] == key}
 
     def uploads_of(self, key: str) -> set[str]:
         """Give the unfinished uploads of one object."""
-        return {str(one["UploadId"]) for one in self.uploads(key) if one["Key"] == key}
+        return {str(one["UploadId"]) for one in self.uploads(key, whole=True) if one["Key"] == key}
 
     def delete(self, keys: Sequence[tuple[object, ...]]) -> dict[tuple[object, ...], Outcome]:
         """Delete versions for good, so many a call; one outcome for each, whatever the status line says.
@@ -154,35 +161,38 @@ class OwnObjects:
     def find(self, who: Identities) -> Iterator[Ref]:
         """Stream every version, delete marker and unfinished upload of the person."""
         person = self._told.person
-        seen = set[tuple[object, ...]]()
-        for key in self._by_name(person.key, who) if person.key else self._by_sign(who):
-            if key not in seen:
-                seen.add(key)
-                yield Ref(self.store, key, b"")
+        seen = set[Ref]()
+        for ref in self._by_name(person.key, who) if person.key else self._by_sign(who):
+            if ref not in seen:
+                seen.add(ref)
+                yield ref
 
-    def _by_name(self, template: str, who: Identities) -> Iterator[tuple[object, ...]]:
+    def _ref(self, one: Mapping[str, Any]) -> Ref:
+        key = (one["Key"], str(one["VersionId"]), _MARKER if "Marker" in one else "")
+        return Ref(self.store, key, str(one.get("ETag", "")).encode())
+
+    def _by_name(self, template: str, who: Identities) -> Iterator[Ref]:
         start, star, rest = template.partition("*")
         tail = re.compile(".*".join(re.escape(part) for part in (star + rest).split("*")), re.DOTALL)
         for prefix in filled(start, who):
             for one in self._home.versions(prefix):
                 if tail.fullmatch(one["Key"], len(prefix)):
-                    yield one["Key"], str(one["VersionId"]), _MARKER if "Marker" in one else ""
+                    yield self._ref(one)
             for one in self._home.uploads(prefix):
                 if tail.fullmatch(one["Key"], len(prefix)):
-                    yield one["Key"], str(one["UploadId"]), _UPLOAD
+                    yield Ref(self.store, (one["Key"], str(one["UploadId"]), _UPLOAD), b"")
 
-    def _by_sign(self, who: Identities) -> Iterator[tuple[object, ...]]:
+    def _by_sign(self, who: Identities) -> Iterator[Ref]:
         """Look at tags or metadata of every version; a delete marker bears none, so it goes with its object's versions."""
-        hers: set[str] = set()
-        markers: list[tuple[object, ...]] = []
-        for one in self._home.versions(""):
-            key = (one["Key"], str(one["VersionId"]), _MARKER if "Marker" in one else "")
-            if "Marker" in one:
-                markers.append(key)
-            elif self._signed(key, who):
-                hers.add(one["Key"])
-                yield key
-        yield from (key for key in markers if key[0] in hers)
+        hers: set[object] = set()
+        markers: list[Ref] = []
+        for ref in map(self._ref, self._home.versions("")):
+            if ref.key[2]:
+                markers.append(ref)
+            elif self._signed(ref.key, who):
+                hers.add(ref.key[0])
+                yield ref
+        yield from (ref for ref in markers if ref.key[0] in hers)
 
     def _signed(self, key: tuple[object, ...], who: Identities) -> bool:
         person = self._told.person
@@ -203,13 +213,25 @@ class OwnObjects:
 
     def there(self, refs: Sequence[Ref]) -> Iterator[Ref]:
         """Give those versions and uploads that still exist."""
-        by_key: dict[object, list[Ref]] = defaultdict(list)
+        yield from self._left(refs)
+
+    def _left(self, refs: Sequence[Ref]) -> dict[Ref, bytes]:
+        """Give what is left of versions and uploads, each with the fingerprint that it has now."""
+        by_key: dict[str, list[Ref]] = defaultdict(list)
         for ref in refs:
-            by_key[ref.key[0]].append(ref)
+            by_key[str(ref.key[0])].append(ref)
+        left: dict[Ref, bytes] = {}
         for key, mine in by_key.items():
             kinds = {ref.key[2] == _UPLOAD for ref in mine}
-            left = {*(self._home.of_key(str(key)) if False in kinds else ()), *(self._home.uploads_of(str(key)) if True in kinds else ())}
-            yield from (ref for ref in mine if ref.key[1] in left)
+            versions = self._home.of_key(key) if False in kinds else {}
+            uploads = self._home.uploads_of(key) if True in kinds else set()
+            for ref in mine:
+                one = versions.get(str(ref.key[1]))
+                if one is not None:
+                    left[ref] = str(one.get("ETag", "")).encode()
+                elif ref.key[1] in uploads:
+                    left[ref] = b""
+        return left
 
     def fetch(self, refs: Sequence[Ref]) -> Iterator[Item]:
         """Stream what objects hold: text as it is, anything else in base64; markers and uploads by name."""
@@ -243,15 +265,17 @@ class OwnObjects:
 
     def _erase(self, refs: Sequence[Ref]) -> Iterator[tuple[Ref, Outcome]]:
         try:
-            left = set(self.there(refs))
+            left = self._left(refs)
         except ServiceError as error:
             yield from ((ref, outcome_for(self._account, error)) for ref in refs)
             return
-        whole = [ref.key for ref in refs if ref in left and ref.key[2] != _UPLOAD]
+        whole = [ref.key for ref in refs if left.get(ref) == ref.version and ref.key[2] != _UPLOAD]
         done = self._home.delete(whole)
         for ref in refs:
             if ref not in left:
                 yield ref, Outcome("already")
+            elif left[ref] != ref.version:  # a bucket without versions: something else took the object's place
+                yield ref, Outcome("conflict", "changed")
             elif ref.key[2] == _UPLOAD:
                 yield from each(self._account, (ref,), self._abort)
             else:

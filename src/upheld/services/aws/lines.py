@@ -137,7 +137,7 @@ class SharedLines:
         kept, taken = self._split(self._account.body(answer, MOST), hers)
         if not taken:
             return Outcome("already")
-        if not there[version]:
+        if not there[version]["IsLatest"]:
             return self._home.delete([(key, version, "")])[key, version, ""]
         tags = self._home.ask("get_object_tagging", Key=key, VersionId=version).get("TagSet", [])
         put = self._home.ask(
