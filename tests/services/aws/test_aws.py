@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
 
@@ -283,6 +284,18 @@ def test_what_may_only_look_cannot_change_anything(account: AwsDouble) -> None:
     refused = dict(account.service("read").apply(Job("erase", HANAKO.who, refs)))
     assert {one.word for ref, one in refused.items() if ref.key[0] != "web"} == {"denied"}
     assert account.others() == others
+
+
+def test_a_value_stands_in_an_address_only_where_the_operator_takes_it_nowhere_else(account: AwsDouble) -> None:
+    """The name of an object and the address of a mail contact; tables, pools and logs are asked in the body."""
+    service = account.service()
+    refs = tuple(service.find(HANAKO.who))
+    list(service.fetch(refs))
+    list(service.apply(Job("suppress", HANAKO.who, tuple(ref for ref in refs if ref.store == "newsletter"))))
+    list(service.apply(Job("erase", HANAKO.who, refs)))
+    told = [unquote(one) for one in account.stage.proxy.seen]
+    hers = {one.split(" ")[1].split("/")[1].partition("?")[0] for one in told if any(value in one for value in HANAKO.values)}
+    assert hers == {DOCUMENTS, "v2"}
 
 
 def test_only_the_endpoint_of_the_settings_is_spoken_to(account: AwsDouble) -> None:
