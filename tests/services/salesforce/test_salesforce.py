@@ -107,8 +107,10 @@ def test_a_session_that_ran_out_is_renewed_once(double: SalesforceDouble) -> Non
     handed = connect("salesforce", settings, {"secret:token": token}.__getitem__, double.clock)
     assert len(tuple(handed.find(WHO))) == before
     double.fake.people.expire()
+    calls = len(double.fake.targets)
     with pytest.raises(ServiceError) as caught:
         tuple(handed.find(WHO))
+    assert len(double.fake.targets) == calls + 1, "nothing to be gained by asking again"
     assert (caught.value.trouble, caught.value.diagnostic.code) == ("token", "INVALID_SESSION_ID")
     handed.close()
 
@@ -351,6 +353,17 @@ def test_a_record_that_says_something_else_is_not_overwritten(double: Salesforce
     assert {str(ref.key[0]): one.word for ref, one in outcomes.items()} == {fine: "done", other: "conflict", empty: "already"}
     assert double.fake.org.records[fine].values["MobilePhone"] == "+81398765432"
     assert double.fake.org.records[other].values["Phone"] == "+49301234567"
+
+
+def test_a_correction_does_not_meet_what_somebody_wrote_meanwhile(double: SalesforceDouble) -> None:
+    """Changed since it was found: conflict, and the record is as they wrote it."""
+    double.plant(HANAKO)
+    service = double.service()
+    refs = only(refs_of(service), "Lead")
+    double.change(HANAKO)
+    outcomes = done(service, "correct", refs, change={"phone": "+81398765432"}, before={"phone": HANAKO.phone})
+    assert by_store(outcomes) == {"Lead": {("conflict", "changed_since")}}
+    assert double.fake.org.records[str(refs[0].key[0])].values["Phone"] == HANAKO.phone
 
 
 def test_a_rule_of_the_company_is_named_and_the_rest_is_done(double: SalesforceDouble) -> None:

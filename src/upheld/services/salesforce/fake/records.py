@@ -92,8 +92,8 @@ class Org:
 
     @property
     def now(self) -> datetime:
-        """Give the time in whole seconds, which is all the API tells."""
-        return self.clock.now().replace(microsecond=0)
+        """Give the time; what the API tells of it is whole seconds (`stamp`)."""
+        return self.clock.now()
 
     def object(self, name: str) -> ObjectOf:
         """Give an object by its name; raises ApiError `NOT_FOUND`."""
