@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import cast
 
 import sqlalchemy as sa
 from cryptography.exceptions import InvalidTag
@@ -248,7 +249,9 @@ class KeyRing(KeyBuckets):
         with self._lock:
             self._drop_if_stale()
             held = self._deks.find(shred_class, subjects, now)
-            missing = [subject for subject, key in zip(subjects, held, strict=True) if key is None] if None in held else []
+            if None not in held:
+                return cast("list[DataKey]", held)
+            missing = [subject for subject, key in zip(subjects, held, strict=True) if key is None]
             loaded = self._load_many(list(dict.fromkeys(missing)), shred_class) if len(missing) > 1 else {}
             for subject, key in loaded.items():
                 self._deks.put(shred_class, subject, key, now)
