@@ -170,6 +170,8 @@ def test_a_line_that_is_no_signature_spoils_the_note(line):
     """Beside the log's own signature every line has a dash, a name and a signature, or the note does not open."""
     signer = Signer("example.com/log", bytes(32))
     note = sign_checkpoint(Checkpoint("example.com/log", 1, bytes(32)), [signer])
-    assert open_note(f"{note}\u2014 other.example AAAAAAAA\n", [signer.vkey()]).size == 1
+    assert open_note(f"{note}\u2014 other.example AAAAAAA=\n", [signer.vkey()]).size == 1
+    with pytest.raises(ValueError, match="too short"):
+        open_note(f"{note}\u2014 other.example AAAAAA==\n", [signer.vkey()])
     with pytest.raises(ValueError, match="signature line is malformed"):
         open_note(f"{note}{line}\n", [signer.vkey()])
