@@ -159,6 +159,7 @@ def main() -> None:
     asked.add_argument("--seconds", type=float, default=30.0, help="ask no more tests than run in so long, the room's own first")
     asked.add_argument("--workers", type=int, default=1)
     asked.add_argument("--above", action="store_true", help="ask the tests of all rooms, after those of the file's own")
+    asked.add_argument("--inside", action="store_true", help="leave out what needs an interpreter of its own, which takes long")
     asked.add_argument("--again", action="store_true", help="ask the survivors once more")
     asked.add_argument("--report", action="store_true", help="print what is known and run nothing")
     asked.add_argument("--short", action="store_true", help="print no survivors")
@@ -169,7 +170,7 @@ def main() -> None:
     if not told.report:
         import mutate_judge  # it imports the whole application
 
-        every = [one for file in files for one in mutants(file)[:: told.every]]
+        every = [one for file in files for one in mutants(file)[:: told.every] if one.within or not told.inside]
         left = [one for one in every if one.key not in known or (told.again and known[one.key] == "survived")]
         known = mutate_judge.Judge(left, known, told.minutes, told.seconds, told.workers, told.above).run()
     report(files, known, lines=not told.short)

@@ -32,11 +32,11 @@ from hypothesis import Phase, settings
 from mutate import KEPT, ROOT, SOURCE, Mutant
 
 REACHED = ROOT / "build" / "reached.json"
-ROOMS = ("ledger", "notice", "basis", "collection", "cookies", "security", "retention", "transfers", "rights", "amendment")
+ROOMS = ("ledger", "notice", "basis", "collection", "cookies", "security", "retention", "transfers", "rights", "amendment", "services")
 """The folders of tests: a change is judged by its own room's, and with `above` by all of them. Tests of the command line
 are not asked: they start programs of their own, which no fork reaches."""
-BESIDE = {"ledger": ("app/test_witness.py",)}
-"""Tests of a room that stand elsewhere, as they need the whole application."""
+PLACES = {"ledger": ("ledger/", "app/test_witness.py"), "services": ("services/test_",)}
+"""Where the tests of a room stand, if not all in its folder or some elsewhere; each service's own start servers."""
 OPTIONS = ("-q", "-p", "no:cacheprovider", "-p", "no:timeout", "-p", "no:warnings", "-s", "-m", "not slow and not browser")
 OPTIONS = (*OPTIONS, "--ignore=tests/ledger/test_processes.py", "--assert=plain", "-o", "tmp_path_retention_policy=none")
 EXAMPLES = 40
@@ -119,7 +119,7 @@ class Judge:
             with tempfile.TemporaryDirectory(prefix="upheld-mutate-") as folder:
                 own = {one.file.parent.name for one in self.left}
                 rooms = [room for room in ROOMS if self.above or room in own]
-                paths = [f"tests/{path}" for room in rooms for path in (room, *BESIDE.get(room, ()))]
+                paths = [str(path) for room in rooms for place in places_of(room) for path in sorted(ROOT.glob(f"{place}*"))]
                 pytest.main([*OPTIONS, f"--basetemp={folder}/tests", *paths], plugins=[self])
         return self.known
 
@@ -180,8 +180,7 @@ class Judge:
 
     def tests_for(self, mutant: Mutant) -> list[str]:
         """Choose the tests that go through a change: those of its room first, of each the quickest files and tests first."""
-        room = mutant.file.parent.name
-        own_paths = tuple(f"tests/{path}" for path in (f"{room}/", *BESIDE.get(room, ())))
+        own_places = places_of(mutant.file.parent.name)
         found: list[tuple[bool, float, list[tuple[float, str]]]] = []
         for name, told in self.reached.items():
             own = [
@@ -190,7 +189,7 @@ class Judge:
                 if test in self.items and through_it(mutant, through)
             ]
             if own:
-                found.append((not name.startswith(own_paths), sum(one for one, _ in own) / len(own), sorted(own)))
+                found.append((not name.startswith(own_places), sum(one for one, _ in own) / len(own), sorted(own)))
         chosen, spent = [], 0.0
         for seconds, test in (one for _, _, tests in sorted(found) for one in tests):
             if chosen and spent + seconds > self.seconds:
@@ -235,7 +234,7 @@ class Judge:
             shutil.copytree(SOURCE, Path(folder, "upheld"))
             Path(folder, "upheld", mutant.name).write_text(ast.unparse(mutant.tree()), encoding="utf-8")
             env = {**os.environ, "PYTHONPATH": folder}
-            command = [sys.executable, "-m", "pytest", "-x", *OPTIONS, f"--basetemp={folder}/tests", *asked[:60]]
+            command = [sys.executable, "-m", "pytest", "-x", *OPTIONS, f"--basetemp={folder}/tests", *asked]
             try:
                 done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, check=False, timeout=600)
             except subprocess.TimeoutExpired:
@@ -247,6 +246,11 @@ class Judge:
         self.known[mutant.key] = said
         KEPT.parent.mkdir(exist_ok=True)
         KEPT.write_text(json.dumps(self.known, indent=0), encoding="utf-8")
+
+
+def places_of(room: str) -> tuple[str, ...]:
+    """Give how the paths of a room's tests begin."""
+    return tuple(f"tests/{place}" for place in PLACES.get(room, (f"{room}/",)))
 
 
 def through_it(mutant: Mutant, through: Iterable[str]) -> bool:
