@@ -245,7 +245,9 @@ class Judge:
         """Write down what is known of a mutant."""
         self.known[mutant.key] = said
         KEPT.parent.mkdir(exist_ok=True)
-        KEPT.write_text(json.dumps(self.known, indent=0), encoding="utf-8")
+        beside = KEPT.with_suffix(".new")
+        beside.write_text(json.dumps(self.known, indent=0), encoding="utf-8")
+        beside.replace(KEPT)  # whole also where the run is ended amid it
 
 
 def places_of(room: str) -> tuple[str, ...]:
