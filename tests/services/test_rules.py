@@ -17,6 +17,7 @@ from upheld.services.rules import (
     State,
     TransitionError,
     Trouble,
+    coverage,
     moved,
     not_found_means,
     order,
@@ -126,3 +127,22 @@ def test_waiting_grows_and_has_an_end() -> None:
     waits = [wait_for(failures) for failures in range(1, 30)]
     assert waits == sorted(waits)
     assert (waits[0], waits[1], waits[-1]) == (timedelta(seconds=30), timedelta(minutes=1), timedelta(hours=6))
+
+
+def test_without_a_time_of_the_operator_the_next_try_is_in_half_a_minute() -> None:
+    """services: whoever names no time is asked again half a minute later, and never in the past."""
+    assert outcome_of("throttle", "x", NOW, frozen=True).until == NOW + timedelta(seconds=30)
+
+
+def test_a_window_without_an_end_and_another_word_leave_nothing_to_wait_for() -> None:
+    """rights.erasure (APPI 35; GDPR 17): only the operator's own copies have a window, and only where its end is known."""
+    later = NOW + timedelta(days=1)
+    assert window_end([Outcome("pending_window", "x"), Outcome("held", "x", later)], NOW) is None
+    assert window_end([Outcome("pending_window", "x", later), Outcome("pending_window", "x")], NOW) == later
+    assert window_end([Outcome("pending_window", "x", NOW)], NOW) is None
+
+
+def test_a_plan_says_of_an_operation_what_each_store_does() -> None:
+    """services: the stores that do it, in their order, and none that does something else only."""
+    can = [Can("people", "erase", "full"), Can("people", "find", "full"), Can("logs", "erase", "none", "kept a month by the operator")]
+    assert coverage(can, "erase") == (can[0], can[2])
