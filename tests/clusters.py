@@ -171,6 +171,11 @@ def begun_on_postgres() -> Iterator[None]:
         _on_postgres.clear()
 
 
+def begun_elsewhere() -> bool:
+    """Say whether the data folders of this run lie in PostgreSQL."""
+    return _on_postgres.is_set()
+
+
 def begin_here(folder: Path) -> Path:
     """Prepare a folder that a process of its own will begin, for the engine of this run, and give it back."""
     if _on_postgres.is_set() and not (folder / "data" / "data.db").exists():

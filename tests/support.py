@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 import socket
 import tempfile
 import threading
 import time
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,6 +18,7 @@ import httpx
 import pytest
 import uvicorn
 
+from tests.clusters import begun_elsewhere
 from upheld.amendment import Publication, StatutoryProcedureError, publish
 from upheld.app import Settings, create_app, open_house
 from upheld.db import FixedClock, Ids
@@ -93,12 +96,14 @@ class Site:
     """The application on a free port of loopback over a data folder; a context manager.
 
     `policy` is published before anyone calls; None leaves the house without one. The clock stands at NOW until a
-    test moves it. `house` is the same that the server works with.
+    test moves it. `house` is the same that the server works with. With `copied` it begins as a copy of another that
+    was begun in the same way, in half the time; for tests to which the very beginning is no matter.
     """
 
     policy: Path | None = REFERENCE
     now: datetime = NOW
     folder: Path | None = None
+    copied: bool = False
     clock: FixedClock = field(init=False)
     house: House = field(init=False)
     url: str = field(init=False, default="")
@@ -117,8 +122,9 @@ class Site:
         self._own = self.folder is None
         self.folder = self.folder or Path(tempfile.mkdtemp(prefix="upheld-site-"))
         self.clock = FixedClock(self.now)
+        begun = self.copied and self.policy is not None and self.now == NOW and begin_as_copy(self.folder, self.policy)
         self.house = open_house(self.folder, self.clock, Ids(self.clock))
-        if self.policy is not None:
+        if self.policy is not None and not begun:
             publish(self.house, self.policy)
         self.app = create_app(self._settings(), self.house)
         listener = socket.socket()
@@ -228,6 +234,29 @@ class Site:
             records = tx.execute(sa.select(sa.func.count()).select_from(store.record)).scalar_one()
         health = self.house.ledger.health()
         return records, health.size + health.pending
+
+
+_BEGUN: dict[str, tempfile.TemporaryDirectory[str]] = {}
+
+
+def begin_as_copy(folder: Path, policy: Path) -> bool:
+    """Fill a folder with nothing but settings as one in which the policy was published at NOW; say whether it was.
+
+    The first is begun and published once in a run, and what is copied has its keys and its first entries of the ledger,
+    and shares nothing with it. Stores that are no files are begun each time.
+    """
+    if begun_elsewhere() or (folder.exists() and {one.name for one in folder.iterdir()} - {"serving.toml"}):
+        return False
+    text = b"".join(f"{one.relative_to(policy)}".encode() + one.read_bytes() for one in sorted(policy.rglob("*")) if one.is_file())
+    known = hashlib.sha256(text).hexdigest()
+    if known not in _BEGUN:
+        made = tempfile.TemporaryDirectory(prefix="upheld-begun-")
+        clock = FixedClock(NOW)
+        with closing(open_house(Path(made.name), clock, Ids(clock))) as house:
+            publish(house, policy)
+        _BEGUN[known] = made
+    shutil.copytree(_BEGUN[known].name, folder, dirs_exist_ok=True)
+    return True
 
 
 def copy_policy(target: Path, source: Path = REFERENCE) -> Path:

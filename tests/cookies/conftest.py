@@ -48,6 +48,7 @@ def with_counter(folder: Path) -> Path:
 class EdgeSite(Site):
     """A site behind an edge that writes the visitor's country."""
 
+    copied: bool = True
     area_header: str | None = AREA
     sites: tuple[str, ...] = ()
     cookie_domain: str = ""
