@@ -47,6 +47,9 @@ AFFIRMED = PERMITTING | {"overruled", "lifted"}
 
 EVERY = "*"
 
+HELD_KEY = f"{EVERY}#held"
+"""The standing that says whether a legal hold is on a person, so that a read need not look for one; it stops no use."""
+
 Standings: TypeAlias = Mapping[str, str]
 """Standing keys of one person to states: `announce` -> `withdrawn`, `*#restricted` -> `set`.
 

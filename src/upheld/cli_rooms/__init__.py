@@ -20,6 +20,7 @@ _PARTS = {
     "plan": "keeping",
     "apply": "keeping",
     "relation": "keeping",
+    "hold": "holding",
     "schedule": "scheduling",
     "links": "linking",
     "records": "finding",

@@ -22,7 +22,8 @@ def person_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return click.option("--email", default="", help="The person, by e-mail address.")(command)
 
 
-def _who(opened: House, email: str, subject: str) -> bytes:
+def who(opened: House, email: str, subject: str) -> bytes:
+    """Find the person that the options name; raises Refusal `not_found`."""
     from upheld.security.finding import person_of
     from upheld.web.refusals import Refusal
 
@@ -56,9 +57,9 @@ def show(email: str, subject: str, by: int, data: Path, kind: str) -> None:
 
     with house(data) as opened:
         _actor(opened, by)
-        who = _who(opened, email, subject)
+        found = who(opened, email, subject)
         with opened.store.read() as tx:
-            lines, states = lines_of(opened, tx, who), standings_of(opened, tx, who)
+            lines, states = lines_of(opened, tx, found), standings_of(opened, tx, found)
     events = sorted((one for line in lines for one in line.events), key=lambda one: one.entry_id)
     if kind == "json":
         said = [{"at": one.at.isoformat(timespec="milliseconds"), "purpose": one.purpose, "state": one.state,
@@ -84,7 +85,7 @@ def export(email: str, subject: str, by: int, data: Path, form: str) -> None:
 
     with house(data) as opened:
         _actor(opened, by)
-        told = as_format(consents_of(opened, _who(opened, email, subject)), form)
+        told = as_format(consents_of(opened, who(opened, email, subject)), form)
     say_json(told)
 
 
@@ -100,7 +101,7 @@ def say(purpose: str, action: str, email: str, subject: str, by: int, data: Path
 
     with house(data) as opened:
         actor = _actor(opened, by)
-        done = state_choice(opened, _who(opened, email, subject), purpose, action, how="staff", actor=actor)
+        done = state_choice(opened, who(opened, email, subject), purpose, action, how="staff", actor=actor)
     click.echo(f"{done.purpose} {done.state}{'' if done.changed else ' (as before)'}")
 
 
@@ -116,7 +117,7 @@ def link(purpose: str, email: str, subject: str, url: str, by: int, data: Path) 
 
     with house(data) as opened:
         _actor(opened, by)
-        word = tickets.make(opened, _who(opened, email, subject), purpose)
+        word = tickets.make(opened, who(opened, email, subject), purpose)
     click.echo(f"{url.rstrip('/')}/consent/withdraw/{word}")
 
 
@@ -169,7 +170,7 @@ def decide(purpose: str, result: str, reason: str, email: str, subject: str, by:
 
     with house(data) as opened:
         actor = _actor(opened, by)
-        entry = decide_objection(opened, _who(opened, email, subject), purpose, result, reason=reason, by=actor)
+        entry = decide_objection(opened, who(opened, email, subject), purpose, result, reason=reason, by=actor)
     click.echo(f"decision {b64(entry)}")
 
 
@@ -190,7 +191,7 @@ def stop(mark: str, ground: str, purpose: str, email: str, subject: str, by: int
 
     with house(data) as opened:
         actor = _actor(opened, by)
-        done = stops.stop(opened, _who(opened, email, subject), mark, ground=ground, by=actor, purpose=purpose)
+        done = stops.stop(opened, who(opened, email, subject), mark, ground=ground, by=actor, purpose=purpose)
     click.echo(f"{mark} {'set' if done else 'was set before'}")
 
 
@@ -207,7 +208,7 @@ def lift(mark: str, told: date | None, purpose: str, email: str, subject: str, b
 
     with house(data) as opened:
         actor = _actor(opened, by)
-        done = stops.lift(opened, _who(opened, email, subject), mark, told=told, by=actor, purpose=purpose)
+        done = stops.lift(opened, who(opened, email, subject), mark, told=told, by=actor, purpose=purpose)
     click.echo(f"{mark} {'lifted' if done else 'was not set'}")
 
 
@@ -242,5 +243,5 @@ def oblige(purpose: str, statute: str, email: str, subject: str, by: int, data: 
 
     with house(data) as opened:
         actor = _actor(opened, by)
-        entry = name_statute(opened, _who(opened, email, subject), purpose, statute, by=actor)
+        entry = name_statute(opened, who(opened, email, subject), purpose, statute, by=actor)
     click.echo(f"obligation {b64(entry)}")

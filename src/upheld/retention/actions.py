@@ -15,6 +15,7 @@ from upheld.db import b64, canonical, retried
 from upheld.notice import House
 from upheld.policy.model import CompiledPolicy, Frozen
 from upheld.records import Record, RecordUnknownError, Relation, SubjectErasedError, SubjectErasingError
+from upheld.retention import holds, store
 from upheld.retention.model import (
     Overdue,
     Plan,
@@ -36,19 +37,24 @@ _DECLARED_EVENTS = ("collect.accepted", "contact.received", "contact.answered")
 
 
 def subscribe(house: House) -> None:
-    """Let the gate of the reads ask this room how long a record may be read."""
+    """Let the gate of the reads ask this room how long a record may be read, and keep holds in step with the ledger."""
     keep_by(kept_of)
+    holds.subscribe(house)
 
 
-def kept_of(house: House, tx: sa.Connection, record: Record, policy: CompiledPolicy) -> Kept:
+def kept_of(
+    house: House, tx: sa.Connection, record: Record, policy: CompiledPolicy, *, held: bool | None = None
+) -> Kept:
     """Give the periods of a record under its own version, the stricter of it and a newer one that reaches back.
 
+    Legal holds keep it besides; `held` says whether any is on the person, where the caller knows.
     Clause: retention.ceiling (APPI 22)
     """
     current = house.in_force().policy
     newer = current if current.version != policy.version else None
     kept = retained_until(policy, record.situation, starts_of(house, tx, record, policy), current=newer)
-    if record.shred_class.startswith(HELD):  # only the statute keeps it, however young it is
+    kept = replace(kept, locks=(*kept.locks, *holds.locks_of(house, tx, record.subject, frozenset(kept.ends), held=held)))
+    if record.shred_class.startswith(HELD):  # only the statute or the hold keeps it, however young it is
         return replace(kept, ends=Frozen(dict.fromkeys(kept.ends, date.min)))
     return kept
 
@@ -98,6 +104,9 @@ def _due(house: House, tx: sa.Connection, on: date) -> list[Overdue]:
         for word, end in (("recorded", until), ("relation_ended", latest))
         for found in house.vault.due(tx, word, until=end, limit=ALL)
     }
+    # Where a hold ended, what was asked to be erased under it is due however young it is.
+    held = (one for subject in store.released_from(tx, on) for one in house.vault.records_of(tx, subject))
+    candidates |= {record.id: record for record in held if record.shred_class.startswith(HELD)}
     found: list[Overdue] = []
     for record in sorted(candidates.values(), key=lambda one: (one.subject, one.id)):
         one = look(house, tx, record, policies[record.policy_version], on)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 from upheld.db import UpheldError
@@ -92,6 +92,29 @@ class Swept:
     records: int
     kept_by_law: int
     certificate: Mapping[str, Any] = field(hash=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """A legal hold on a person: `named` is a statute, or the number of a matter in the company's own files.
+
+    `purpose` is what held data may be read for, `until` its last legal day; times are UTC, actors staff.
+    """
+
+    id: bytes
+    subjects: tuple[bytes, ...]
+    kind: str
+    named: str
+    purpose: str
+    until: date
+    placed_by: str
+    approved_by: str
+    placed_at: datetime
+    released_at: datetime | None = None
+
+    def stands(self, on: date) -> bool:
+        """Say whether it still keeps data on a legal day."""
+        return self.released_at is None and on <= self.until
 
 
 class PlanError(UpheldError):

@@ -16,7 +16,7 @@ from upheld.security.model import Kept, Lock
 
 RELATION_OF = {"contract_end": "contract", "account_closed": "account", "decision": "application"}
 HELD = "law."
-"""Shred classes of what a statute keeps begin so; the rest is the id of the rule."""
+"""Shred classes of what a statute or a hold keeps begin so; the rest is the id of the rule."""
 
 
 def retained_until(
@@ -138,7 +138,7 @@ def _lock(law: LongerByLaw, situation: str, starts: Starts) -> Lock | None:
 def overdue(kept: Kept, names: Iterable[str], shred_class: str, on: date) -> Cut | None:
     """Say what of a record's fields goes on a day; None when nothing does.
 
-    A field goes when its last day is past, unless a statute names it: then it stays for that statute alone, under a
+    A field goes when its last day is past, unless a statute or a hold names it: then it stays for that alone, under a
     key of its own once nothing else of the record runs.
     Clause: retention.ceiling (APPI 22, GDPR 5(1)(e))
     """
@@ -146,8 +146,9 @@ def overdue(kept: Kept, names: Iterable[str], shred_class: str, on: date) -> Cut
     alive = tuple(name for name in names if name not in past)
     if not past:
         return None
-    lock = max((one for one in kept.locks if on <= one.until), key=lambda one: one.until, default=None)
-    held = tuple(name for name in past if lock is not None and name in lock.fields)
+    locks = [one for one in kept.locks if on <= one.until]
+    lock = max(locks, key=lambda one: one.until, default=None)
+    held = tuple(name for name in past if any(name in one.fields for one in locks))
     gone = tuple(name for name in past if name not in held)
     moved = f"{HELD}{lock.id}" if lock is not None and held and not alive else shred_class
     if not gone and moved == shred_class:

@@ -15,6 +15,7 @@ from upheld.notice import House
 from upheld.records import Erasure, Record
 from upheld.retention.actions import kept_of
 from upheld.retention.certificate import certificate, places, sent_to
+from upheld.retention.holds import standing_on
 from upheld.retention.rules import HELD
 from upheld.rights import store
 from upheld.rights.model import ErasurePlan, Request, Staying
@@ -29,11 +30,15 @@ CLAUSE = "rights.erasure"
 
 @dataclass(frozen=True, slots=True)
 class _Look:
-    """What of one record a statute keeps, if anything."""
+    """What of one record statutes and legal holds keep, if anything: the fields of each, the one that ends last first."""
 
     record: Record
-    lock: Lock | None
-    held: tuple[str, ...]
+    kept: tuple[tuple[Lock, tuple[str, ...]], ...]
+
+    @property
+    def shred_class(self) -> str:
+        """Give the class under which it stays: of the lock that ends last."""
+        return f"{HELD}{self.kept[0][0].id}"
 
 
 def plan_of(house: House, subject: bytes | None) -> ErasurePlan:
@@ -50,9 +55,7 @@ def plan_of(house: House, subject: bytes | None) -> ErasurePlan:
         relations = [relation for one in members for relation in house.vault.relations_of(tx, one)]
         consents = sum(len(house.vault.standings_of(tx, one)) for one in members)
     stays = tuple(
-        Staying(one.record.situation, one.held, one.lock.id, one.lock.statute, one.lock.until)
-        for one in looks
-        if one.lock is not None and one.held
+        Staying(one.record.situation, held, lock.id, lock.statute, lock.until) for one in looks for lock, held in one.kept
     )
     return ErasurePlan(
         records=dict(sorted(Counter(one.record.situation for one in looks).items())),
@@ -68,10 +71,10 @@ def _looks(house: House, tx: sa.Connection, subject: bytes, on: date) -> list[_L
     found: list[_Look] = []
     for record in records_about(house, tx, subject):
         locks = kept_of(house, tx, record, version_of(house, record)).locks
-        lock = max((one for one in locks if on <= one.until), key=lambda one: one.until, default=None)
-        opened = house.vault.open_fields(tx, record) if lock is not None else {}
-        held = tuple(name for name in opened if lock is not None and name in lock.fields)
-        found.append(_Look(record, lock, held))
+        standing = sorted((one for one in locks if on <= one.until), key=lambda one: one.until, reverse=True)
+        opened = house.vault.open_fields(tx, record) if standing else {}
+        kept = ((lock, tuple(name for name in opened if name in lock.fields)) for lock in standing)
+        found.append(_Look(record, tuple((lock, held) for lock, held in kept if held)))
     return found
 
 
@@ -113,7 +116,7 @@ def _begin(house: House, request: Request, subject: bytes, actor: str) -> dict[s
         looks = _looks(house, tx, subject, house.today())
         kept = _keep(house, tx, looks)
         words = {"clause": CLAUSE, "policy_version": house.in_force().version, "actor": actor}
-        begun = [one for member in members if (one := _fence(house, tx, member, looks, kept, words)) is not None]
+        begun = [one for member in members if (one := _fence(house, tx, member, looks, words)) is not None]
         noted = {
             "begun": [one.ref for one in begun],
             "subjects": [b64(one) for one in members],
@@ -126,12 +129,12 @@ def _begin(house: House, request: Request, subject: bytes, actor: str) -> dict[s
 
 
 def _fence(
-    house: House, tx: sa.Connection, subject: bytes, looks: list[_Look], kept: list[Lock], words: Mapping[str, str]
+    house: House, tx: sa.Connection, subject: bytes, looks: list[_Look], words: Mapping[str, str]
 ) -> Erasure | None:
-    """Begin the erasure of one number of the person; nothing where a statute keeps all that stands under it."""
+    """Begin the erasure of one number of the person; nothing where statutes or a hold keep all that stands under it."""
     own = [one for one in looks if one.record.subject == subject]
-    stays = any(one.lock is not None and one.held for one in own)
-    classes = {one.record.shred_class for one in own} - {f"{HELD}{one.id}" for one in kept}
+    stays = any(one.kept for one in own) or bool(standing_on(house, tx, subject))
+    classes = {one.record.shred_class for one in own} - {one.shred_class for one in looks if one.kept}
     if stays and not classes:
         return None
     going = classes if stays else None
@@ -158,16 +161,17 @@ def _left(house: House, subjects: Sequence[bytes]) -> int:
 
 
 def _keep(house: House, tx: sa.Connection, looks: list[_Look]) -> list[Lock]:
-    """Seal what a statute keeps under a shred class of its own; gives the statutes' locks."""
-    kept: dict[str, Lock] = {}
+    """Seal what statutes and holds keep under a shred class of its own; gives their locks."""
+    kept: dict[Lock, None] = {}
     for one in looks:
-        if one.lock is None or not one.held:
+        if not one.kept:
             continue
         opened = house.vault.open_fields(tx, one.record)
-        stays = {name: opened[name] for name in one.held}
-        house.vault.replace_fields(tx, one.record, stays, shred_class=f"{HELD}{one.lock.id}")
-        kept[one.lock.id] = one.lock
-    return list(kept.values())
+        names = {name for _, held in one.kept for name in held}
+        stays = {name: value for name, value in opened.items() if name in names}
+        house.vault.replace_fields(tx, one.record, stays, shred_class=one.shred_class)
+        kept |= dict.fromkeys(lock for lock, _ in one.kept)
+    return list(kept)
 
 
 def _nothing(house: House) -> list[dict[str, Any]]:

@@ -189,7 +189,7 @@ def look(what: Asked, reader: Reader, tx: sa.Connection) -> Looked:
     if not wanted:
         _nobody(now, purpose, early)
     around = {one: surroundings(house, tx, one, what.contract_id) for one in dict.fromkeys(one.subject for one in wanted)}
-    approved = _approver(house, tx, now, what.approver)
+    approved = approver_of(house, tx, now, what.approver)
     asks = {one.id: ask_of(one, purpose, what.fields, part=what.part, approver=approved) for one in wanted}
     how = check_view(reader, purpose, what.view)
     judged = [
@@ -208,7 +208,7 @@ def look(what: Asked, reader: Reader, tx: sa.Connection) -> Looked:
     return Looked(reader, refused=refused, entries=(entry,))
 
 
-def _approver(house: House, tx: sa.Connection, now: Now, number: int | None) -> str:
+def approver_of(house: House, tx: sa.Connection, now: Now, number: int | None) -> str:
     """Give who approves, if they are trained, have accepted the rules and hold a role; else nobody does.
 
     Clause: security.technical.access (APPI 23, 24)

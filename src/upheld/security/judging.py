@@ -8,7 +8,7 @@ from dataclasses import replace
 import sqlalchemy as sa
 
 from upheld.basis.grounds import recorded_for
-from upheld.basis.model import PERMITTING, Refused, Standings, part_key
+from upheld.basis.model import HELD_KEY, PERMITTING, Refused, Standings, part_key
 from upheld.notice import House
 from upheld.policy.model import CompiledPolicy
 from upheld.records import Record, Relation
@@ -69,7 +69,7 @@ def judge(
         raise RuntimeError("nothing tells how long records may be read; `retention.subscribe` does")
     policy = version_of(house, record)
     person = Person(
-        kept=_keeping[0](house, tx, record, policy),
+        kept=_keeping[0](house, tx, record, policy, held=around.standings.get(HELD_KEY) == "set"),
         standings=around.standings,
         contract=around.named or _own(record, around.relations),
         open_kinds=open_kinds(policy, around.relations, now),

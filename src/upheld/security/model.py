@@ -48,15 +48,24 @@ class Reader:
         return self.purposes is None or purpose in self.purposes
 
 
+LEGAL_HOLD = "legal-hold"
+"""The id of the locks that holds of staff are; no rule of a policy can have it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Lock:
-    """Fields that a statute keeps: readable for one purpose only, until its last day."""
+    """Fields that a statute or a legal hold keeps: readable for one purpose only, until its last day."""
 
     id: str
     statute: str
     purpose: str
     fields: frozenset[str]
     until: date
+
+    @property
+    def clause(self) -> str:
+        """Give the clause that it follows."""
+        return "retention.longer_by_law" if self.id == LEGAL_HOLD else f"retention.longer_by_law.{self.id}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +91,10 @@ class Kept:
 class Keeping(Protocol):
     """Tells how long a record may be read; the room of retention answers it."""
 
-    def __call__(self, house: House, tx: sa.Connection, record: Record, policy: CompiledPolicy) -> Kept:
-        """Give the periods of a record under the policy of its own version."""
+    def __call__(
+        self, house: House, tx: sa.Connection, record: Record, policy: CompiledPolicy, *, held: bool | None = None
+    ) -> Kept:
+        """Give the periods of a record under the policy of its own version; `held` says whether a hold is on the person."""
         ...
 
 

@@ -133,15 +133,15 @@ def may_read(
     if shut is not None:
         return shut
     if lock is not None:
-        return Permit(Ground(bases=Frozen(), statute=lock.statute), f"retention.longer_by_law.{lock.id}", lock)
+        return Permit(Ground(bases=Frozen(), statute=lock.statute), lock.clause, lock)
     return _kept_shut(policy, ask, reader, totals) or _stands(policy, now, ask, person)
 
 
 def _claims(policy: CompiledPolicy, now: Now, ask: Ask, reader: Reader, person: Person) -> Permit | Shut:
-    """Open restricted data for legal claims: to who works with the situation, approved by somebody else.
+    """Open restricted or held data for legal claims: to who works with the situation, approved by somebody else.
 
-    Data that nobody restricted are read under their own purposes.
-    Clause: rights.restriction (GDPR 18(2))
+    Data that nobody restricted and no hold is on are read under their own purposes.
+    Clause: rights.restriction (GDPR 17(3)(e), 18(2))
     """
     row = policy.use_masks.get(ask.situation)
     if row is None:
@@ -149,7 +149,8 @@ def _claims(policy: CompiledPolicy, now: Now, ask: Ask, reader: Reader, person: 
     declared = policy.situations[ask.situation].fields
     if any(name not in declared for name in ask.fields):
         return _shut("field_not_declared", f"collection.{ask.situation}.collect")
-    if not any(state == "set" and key.endswith("#restricted") for key, state in person.standings.items()):
+    lock = _lock(person.kept, ask, now.on)
+    if lock is None and not any(state == "set" and key.endswith("#restricted") for key, state in person.standings.items()):
         return _shut("purpose_not_declared", f"collection.{ask.situation}.purposes")
     worked = next((name for name in row if reader.covers(name)), "") if reader.staff else ""
     shut = check_reader(now, reader, worked) if worked else _shut("role_not_allowed", "security.technical.access")
@@ -157,6 +158,8 @@ def _claims(policy: CompiledPolicy, now: Now, ask: Ask, reader: Reader, person: 
         return shut
     if not ask.approver or ask.approver == reader.actor:
         return _shut("approval_missing", "rights.restriction")
+    if lock is not None:
+        return Permit(Ground(bases=Frozen(), statute=lock.statute, claims=True), lock.clause, lock)
     if any(person.kept.over(name, now.on) for name in ask.fields or tuple(person.kept.ends)):
         return _shut("retention_expired", person.kept.clause)
     return Permit(Ground(bases=Frozen(), claims=True), "rights.restriction", usable=tuple(declared))

@@ -198,6 +198,21 @@ def upgrade() -> None:
     sa.Column('hashes', sa.LargeBinary(), nullable=False),
     sa.PrimaryKeyConstraint('level', 'number')
     )
+    op.create_table('legal_hold',
+    sa.Column('id', sa.LargeBinary(length=16), nullable=False),
+    sa.Column('subject', sa.LargeBinary(length=16), nullable=False),
+    sa.Column('kind', sa.String(length=8), nullable=False),
+    sa.Column('named', sa.String(length=80), nullable=False),
+    sa.Column('purpose', sa.String(length=64), nullable=False),
+    sa.Column('until', sa.Date(), nullable=False),
+    sa.Column('placed_by', sa.String(length=32), nullable=False),
+    sa.Column('approved_by', sa.String(length=32), nullable=False),
+    sa.Column('placed_at', sa.BigInteger(), nullable=False),
+    sa.Column('released_at', sa.BigInteger(), nullable=True),
+    sa.PrimaryKeyConstraint('id', 'subject'),
+    comment='legal holds, a row for each number of the person; the reason stands in the ledger entry alone'
+    )
+    op.create_index(op.f('ix_legal_hold_subject'), 'legal_hold', ['subject'], unique=False)
     op.create_table('legal_obligation',
     sa.Column('subject', sa.LargeBinary(length=16), nullable=False),
     sa.Column('purpose', sa.String(length=64), nullable=False),
