@@ -7,6 +7,7 @@ import sqlalchemy as sa
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.clusters import in_files
 from tests.records.crashing import WORDS
 from tests.records.test_backup import restore
 from tests.records.test_goals import Copy, plant, secrets_held
@@ -37,8 +38,9 @@ def test_with_the_most_buckets_an_erasure_leaves_nothing(tmp_path, open_house, h
 
     Before the erasure the bucket's own key opens the person, and the neighbour is found to the end: so it is a real attempt.
     """
-    write(tmp_path / "house", MOST)
-    house = open_house(tmp_path / "house")
+    folder = in_files(tmp_path / "house")
+    write(folder, MOST)
+    house = open_house(folder)
     assert house.held.ring.buckets == house.held.ring.counts()["key_bucket"] == MOST
     subject, (neighbour, _) = plant(house, hanako), house.collect(lena)
     make_backup(house.held, tmp_path / "kept", lambda: WORDS)
