@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 import sqlalchemy as sa
 
+from tests.clusters import kept_bytes
 from tests.records.crashing import WORDS
 from tests.records.test_goals import Copy, secrets_held
 from upheld.records import make_backup, store
@@ -48,6 +51,29 @@ def test_a_raw_copy_from_before_cannot_confirm_an_address_that_was_erased(house,
     assert confirmed(house, rows, lena["email"], held)
     assert house.vault.suppressed("email", GUESSED)
     assert house.vault.find("email", lena["email"]) is not None
+
+
+def test_a_contract_s_number_is_as_hard_to_confirm_as_an_address(house, hanako, lena):
+    """The data store holds nothing to try a number on; in a raw copy of the keys an erased person's number is not found."""
+    one, other = house.collect(hanako)[0], house.collect(lena)[0]
+    with house.data.write() as tx:
+        for subject, number in ((one, "C-2026-1"), (other, "C-2026-2")):
+            house.vault.relation_open(tx, subject, "contract", number, date(2026, 4, 1))
+    tags = {number: house.vault._people.tag("relation.contract", number) for number in ("C-2026-1", "C-2026-2")}
+    assert not any(tag in content for tag in tags.values() for content in kept_bytes(house.data).values())
+    rows = kept_rows(house)
+
+    def found(number):
+        tag = tags[number]
+        return any(Bucket(bucket_of(tag, 4096), bytes(32) + key).place(tag) in rows for key in secrets_held(house))
+
+    assert found("C-2026-1")
+    house.erase(one)
+    house.held.rotations.rotate()
+    assert (found("C-2026-1"), found("C-2026-2")) == (False, True)
+    with house.data.read() as tx:
+        assert [rel.subject for rel in house.vault.relations_with(tx, "contract", "C-2026-2")] == [other]
+        assert house.vault.relations_with(tx, "contract", "C-2026-1") == []
 
 
 def test_whoever_shares_the_bucket_stays_findable(house, hanako):

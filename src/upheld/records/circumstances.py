@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Collection
 from datetime import date, datetime
 
@@ -11,6 +12,7 @@ from upheld.db import Insert, from_ms, later, notebook, to_ms
 from upheld.records import store
 from upheld.records.base import RELATIONS, STANDINGS, STARTS, VaultBase
 from upheld.records.cipher import BrokenSealError, bound
+from upheld.records.keyring import KeyGoneError
 from upheld.records.model import (
     CLASS_IDENTITY,
     Due,
@@ -50,7 +52,8 @@ class Circumstances(VaultBase):
         aad = bound(self._ring.tenant, subject, new, "relation.outside")
         tag = self._outside_tag(kind, outside_id)
         sealed = self._ring.seal(subject, CLASS_IDENTITY, aad, outside_id.encode())
-        later(tx, _OPEN, (subject, new, kind, tag, sealed, opened, None))
+        later(tx, self._tie, (subject, tag))  # before the row, so that a crash in between leaves a tag that finds nothing
+        later(tx, _OPEN, (subject, new, kind, sealed, opened, None))
         known: list[tuple[bytes, Relation]] | None = notebook(tx).seen.get(("relations", subject))
         if known is not None:
             known.append((tag, Relation(new, subject, kind, opened, None)))
@@ -74,18 +77,20 @@ class Circumstances(VaultBase):
         known: list[tuple[bytes, Relation]] | None = notebook(tx).seen.get(("relations", subject))
         if known is not None:  # the subject is new in this transaction, so all relations are
             return next((one for of, one in known if of == tag and one.kind == kind), None)
-        query = sa.select(table).where(
-            table.c.subject == subject, table.c.kind == kind, table.c.outside_tag == tag
-        )
-        row = tx.execute(query).first()
-        return None if row is None else _relation(row)
+        query = sa.select(table).where(table.c.subject == subject, table.c.kind == kind).order_by(table.c.id)
+        return next((_relation(row) for row in tx.execute(query) if self._outside_tag(kind, self._outside(row)) == tag), None)
 
     def relations_with(self, tx: sa.Connection, kind: str, outside_id: str) -> list[Relation]:
-        """List the relations of all subjects that have this outside id (a contract may have several people)."""
-        table = store.relation
-        tag = self._outside_tag(kind, outside_id)
-        rows = tx.execute(sa.select(table).where(table.c.outside_tag == tag, table.c.kind == kind))
-        return [_relation(row) for row in rows]
+        """List the relations of all subjects that have this outside id (a contract may have several people).
+
+        Somebody whose erasure has destroyed the keys already is left out.
+        """
+        found: list[Relation] = []
+        for subject in self._ring.carriers(self._outside_tag(kind, outside_id)):
+            with contextlib.suppress(KeyGoneError):
+                one = self.relation_find(tx, subject, kind, outside_id)
+                found += [one] if one is not None else []
+        return found
 
     def relations_of(self, tx: sa.Connection, subject: bytes) -> list[Relation]:
         """List a subject's relations, oldest first."""
@@ -96,18 +101,24 @@ class Circumstances(VaultBase):
     def relation_outside(self, tx: sa.Connection, relation: Relation) -> str:
         """Open the id a relation has outside; raises when the subject is not live."""
         self._live(tx, relation.subject, lock=False)
-        table = store.relation
-        sealed = tx.execute(sa.select(table.c.outside_sealed).where(table.c.id == relation.id)).scalar()
-        if sealed is None:
+        row = tx.execute(sa.select(store.relation).where(store.relation.c.id == relation.id)).first()
+        if row is None:
             raise RecordUnknownError("There is no such relation.")
-        aad = bound(self._ring.tenant, relation.subject, relation.id, "relation.outside")
+        return self._outside(row)
+
+    def _outside(self, row: store.AnyRow) -> str:
+        aad = bound(self._ring.tenant, row.subject, row.id, "relation.outside")
         try:
-            return self._ring.unseal(relation.subject, CLASS_IDENTITY, aad, sealed).decode()
+            return self._ring.unseal(row.subject, CLASS_IDENTITY, aad, row.outside_sealed).decode()
         except BrokenSealError:
             raise RecordChangedError from None
 
     def _outside_tag(self, kind: str, outside_id: str) -> bytes:
         return self._people.tag_of_form(f"relation.{kind}", outside_id.strip())
+
+    def _tie(self, _: sa.Connection, told: list[tuple[bytes, bytes]]) -> None:
+        """Let the tags of new relations lead to their subjects, committed in the keys store before the data are."""
+        self._people.tie(told)
 
     # standings
 

@@ -234,6 +234,21 @@ class People:
                 _PUT_TAGS(tx, [(index.places[tag], subject) for tag in missing])
 
     @retried
+    def tie(self, told: Sequence[tuple[bytes, bytes]]) -> None:
+        """Let tags of what several people may share, as a contract's number, lead to (subject, tag) who still have keys."""
+        with self._ring.store.write() as tx:
+            self._ring.hold(tx, [name for pair in told for name in pair])
+            index = _Index(self._ring, tx, {tag for _, tag in told})
+            there = self._ring.classes_of(tx, {subject for subject, _ in told})
+            new = [
+                (index.places[tag], subject)
+                for subject, tag in dict.fromkeys(told)
+                if subject in there and index.missing(subject, [(tag, True)])
+            ]
+            if new:
+                _PUT_TAGS(tx, new)
+
+    @retried
     def touch(self, subjects: Collection[bytes]) -> set[bytes]:
         """Note that subjects without data yet were met again; gives those at which the orphan sweep was faster."""
         dek = store.key_dek.c

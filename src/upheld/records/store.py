@@ -42,15 +42,13 @@ relation = sa.Table(
     sa.Column("subject", sa.LargeBinary(16), primary_key=True),
     sa.Column("id", sa.LargeBinary(16), primary_key=True),
     sa.Column("kind", sa.String(16), nullable=False),
-    sa.Column("outside_tag", sa.LargeBinary(16), nullable=False),
     sa.Column("outside_sealed", sa.LargeBinary, nullable=False),
     sa.Column("opened", sa.Date, nullable=False),
     sa.Column("ended", sa.Date),
-    sa.UniqueConstraint("subject", "kind", "outside_tag"),
+    comment="contracts, accounts, applications; by the id it has outside one is found through the blind index alone",
 )
 sa.Index("relation_ended", relation.c.ended)
 sa.Index("relation_id", relation.c.id, unique=True)
-sa.Index("relation_outside", relation.c.outside_tag)
 
 record = sa.Table(
     "record",

@@ -326,16 +326,14 @@ def upgrade() -> None:
     sa.Column('subject', sa.LargeBinary(length=16), nullable=False),
     sa.Column('id', sa.LargeBinary(length=16), nullable=False),
     sa.Column('kind', sa.String(length=16), nullable=False),
-    sa.Column('outside_tag', sa.LargeBinary(length=16), nullable=False),
     sa.Column('outside_sealed', sa.LargeBinary(), nullable=False),
     sa.Column('opened', sa.Date(), nullable=False),
     sa.Column('ended', sa.Date(), nullable=True),
     sa.PrimaryKeyConstraint('subject', 'id'),
-    sa.UniqueConstraint('subject', 'kind', 'outside_tag')
+    comment='contracts, accounts, applications; by the id it has outside one is found through the blind index alone'
     )
     op.create_index('relation_ended', 'relation', ['ended'], unique=False)
     op.create_index('relation_id', 'relation', ['id'], unique=True)
-    op.create_index('relation_outside', 'relation', ['outside_tag'], unique=False)
     op.create_table('request',
     sa.Column('number', sa.String(length=20), nullable=False),
     sa.Column('year', sa.Integer(), nullable=False),
