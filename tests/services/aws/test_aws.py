@@ -11,7 +11,7 @@ from urllib.parse import unquote
 import pytest
 
 from tests.services.aws.account import ACCESS, CONTACTS, DOCUMENTS, FILE, LISTS, AwsDouble, digest
-from upheld.services.aws import MapError, buckets, connect
+from upheld.services.aws import MapError, connect, home
 from upheld.services.aws.mapping import filled, read_map
 from upheld.services.aws.pools import escaped
 from upheld.services.contract import CANARY, HANAKO, LENA, LOOK_ALIKE
@@ -59,7 +59,7 @@ def test_a_lock_is_told_with_its_last_day_and_never_bypassed(account: AwsDouble,
 
 def test_versions_go_in_batches_and_each_is_answered_for(account: AwsDouble, monkeypatch: pytest.MonkeyPatch) -> None:
     """More versions than one call takes: every one has its outcome, one of them held."""
-    monkeypatch.setattr(buckets, "BATCH", 2)
+    monkeypatch.setattr(home, "BATCH", 2)
     account.hand("s3").put_object_legal_hold(Bucket=DOCUMENTS, Key=PROFILE, LegalHold={"Status": "ON"})
     done = _erase(account.service())
     assert _words(done, "documents") == [("done", "")] * 4 + [("held", "legal_hold")]
@@ -159,6 +159,20 @@ def test_the_first_region_is_the_one_without_a_name(account: AwsDouble) -> None:
     service = account.service()
     assert {one.store: (one.country, one.region) for one in service.locations()}["lists"] == ("US", "us-east-1")
     assert ("lists", "region_mismatch") in {(one.store, one.what) for one in service.discover()}
+
+
+def test_a_bucket_that_is_copied_elsewhere_is_found(account: AwsDouble) -> None:
+    """Copies in a bucket that the map does not have, and none while a rule is off."""
+    s3 = account.hand("s3")
+    s3.put_bucket_versioning(Bucket=DOCUMENTS, VersioningConfiguration={"Status": "Enabled"})
+    s3.create_bucket(Bucket="copies", CreateBucketConfiguration={"LocationConstraint": "ap-northeast-1"})
+    s3.put_bucket_versioning(Bucket="copies", VersioningConfiguration={"Status": "Enabled"})
+    for status, expected in (("Disabled", set()), ("Enabled", {("s3:copies", "feed_undeclared")})):
+        rule = {"Status": status, "Priority": 1, "Prefix": "", "Destination": {"Bucket": "arn:aws:s3:::copies"}}
+        told = {"Role": "arn:aws:iam::123456789012:role/copy", "Rules": [rule]}
+        s3.put_bucket_replication(Bucket=DOCUMENTS, ReplicationConfiguration=told)
+        found = {(one.store, one.what) for one in account.service().discover()}
+        assert found - {("s3:copies", "store_undeclared")} == expected
 
 
 def test_a_whole_table_is_read_where_no_index_serves(account: AwsDouble) -> None:

@@ -101,8 +101,9 @@ def _parts(told: AwsMap, account: Account) -> Iterator[Part]:
         yield Members(account, store, pool)
     for store, table in told.tables.items():
         yield Items(account, store, table)
+    known = frozenset(bucket.bucket for bucket in told.buckets.values())
     for store, bucket in told.buckets.items():
-        yield SharedLines(account, store, bucket) if bucket.person.lines else OwnObjects(account, store, bucket)
+        yield (SharedLines if bucket.person.lines else OwnObjects)(account, store, bucket, known)
     for store, group in told.log_groups.items():
         yield Lines(account, store, group)
 

@@ -24,7 +24,7 @@ _LISTS: Mapping[Trouble, str] = {
         " ServiceUnavailable ServiceUnavailableException RequestTimeout RequestTimeoutException OperationAborted"
         " OperationAbortedException TransactionInProgressException ReplicatedWriteConflictException"
     ),
-    "absent": "NoSuchKey NoSuchVersion NoSuchUpload UserNotFoundException NotFoundException",
+    "absent": "NoSuchKey NoSuchVersion NoSuchUpload UserNotFoundException NotFoundException ReplicationConfigurationNotFoundError",
     "permission": (
         "AccessDenied AccessDeniedException UnauthorizedOperation NotAuthorizedException AllAccessDisabled AccountProblem"
         " InvalidAccessKeyId SignatureDoesNotMatch UnrecognizedClientException InvalidClientTokenId OptInRequired"

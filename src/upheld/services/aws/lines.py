@@ -5,11 +5,11 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from urllib.parse import urlencode
 
-from upheld.services.aws.buckets import Home
 from upheld.services.aws.client import Account
+from upheld.services.aws.home import Home
 from upheld.services.aws.mapping import Bucket
 from upheld.services.aws.part import NOT_WRITTEN, each, lies, request_of, told
 from upheld.services.model import Can, Delivery, Identities, Item, Job, Outcome, Place, Ref, Seen
@@ -25,9 +25,9 @@ _KEPT = ("ContentType", "ContentEncoding", "ContentDisposition", "ContentLanguag
 class SharedLines:
     """A bucket whose files hold a line for each of many people; the files are never a person's own."""
 
-    def __init__(self, account: Account, store: str, told: Bucket) -> None:
-        """Keep what the map says; nothing is called."""
-        self.store, self._told, self._account = store, told, account
+    def __init__(self, account: Account, store: str, told: Bucket, known: Collection[str]) -> None:
+        """Keep what the map says, and all buckets that it has; nothing is called."""
+        self.store, self._told, self._account, self._known = store, told, account, known
         self._home = Home(account, told.bucket, told.region)
 
     def capabilities(self) -> tuple[Can, ...]:
@@ -43,7 +43,7 @@ class SharedLines:
                 "suppress": ("none", mail), "unsuppress": ("none", mail),
             },
             {
-                "find": ("s3:ListBucketVersions", "s3:GetObjectVersion", "s3:GetBucketLocation"), "fetch": ("s3:GetObjectVersion",),
+                "find": ("s3:ListBucketVersions", "s3:GetObjectVersion", "s3:GetBucketLocation", "s3:GetReplicationConfiguration"), "fetch": ("s3:GetObjectVersion",),
                 "erase": ("s3:PutObject", "s3:GetObjectVersionTagging", "s3:PutObjectTagging", "s3:DeleteObjectVersion"),
             },
         )  # fmt: skip
@@ -150,8 +150,8 @@ class SharedLines:
         return self._home.delete([(key, version, "")])[key, version, ""]
 
     def discover(self, sample: int) -> Iterator[Seen]:
-        """Say nothing: the company's own form."""
-        yield from ()
+        """Say where else files go."""
+        yield from (Seen(f"s3:{name}", "", "feed_undeclared", "replica") for name in self._home.copied_to() if name not in self._known)
 
 
 def _parts(ref: Ref) -> tuple[str, str, list[tuple[str, str]]]:
