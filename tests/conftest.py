@@ -11,8 +11,12 @@ from typing import Any
 
 import pytest
 import uvicorn
+from hypothesis import settings
 
 from tests.clusters import begun_on_postgres
+
+settings.register_profile("house", deadline=None)  # a busy machine is slow, which is no error of the code
+settings.load_profile("house")
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 ARGS = [
