@@ -38,7 +38,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "database": ("cli_rooms:database", "Find and erase people in databases of your own."),
     "cookies": ("cli_scan:cookies", "Compare a live site with the list of tags."),
     "relation": ("cli_rooms:relation", "Tell that a contract, an account or an application ended."),
-    "hold": ("cli_rooms:hold", "Keep a person's data for a statute or a matter: place, release, list."),
+    "hold": ("cli_rooms:hold", "Keep a person's data for a statute or a matter."),
     "records": ("cli_rooms:records", "Find people, and keep two numbers of one person together."),
     "request": ("cli_rooms:request", "Handle requests of people: new, list, show, deliver, verify."),
     "consent": ("cli_rooms:consent", "Show, export and end consents of a person."),
