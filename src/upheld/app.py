@@ -42,6 +42,7 @@ from upheld.rights import safeguards as rights_safeguards
 from upheld.rights import web as rights_web
 from upheld.security import web as security_web
 from upheld.security.guard import KeyGuard
+from upheld.services import cases as services
 from upheld.services.mail import actions as mail
 from upheld.transfers import web as transfers_web
 from upheld.web.headers import speak_for
@@ -120,7 +121,7 @@ def open_house(
         stirred=stirred,
         serving=serving_of(data),
     )
-    rooms = (cookies, browsers, importing, basis, mail, retention, rights)
+    rooms = (cookies, browsers, importing, basis, mail, services, retention, rights)
     for listen in (*(room.subscribe for room in rooms), app_agree.listen):
         listen(house)
     return house

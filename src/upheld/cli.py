@@ -35,6 +35,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "apply": ("cli_rooms:apply", "Carry out a plan, exactly as it was shown."),
     "links": ("cli_rooms:links", "Watch the links to the operators' own texts: check."),
     "schedule": ("cli_rooms:schedule", "Show what is done by itself every day, and do it now."),
+    "services": ("cli_rooms:services", "Reach the systems that hold people's data for you."),
     "database": ("cli_rooms:database", "Find and erase people in databases of your own."),
     "cookies": ("cli_scan:cookies", "Compare a live site with the list of tags."),
     "relation": ("cli_rooms:relation", "Tell that a contract, an account or an application ended."),

@@ -18,6 +18,7 @@ from upheld.services.rules import (
     TransitionError,
     Trouble,
     coverage,
+    feeders,
     moved,
     not_found_means,
     order,
@@ -121,6 +122,14 @@ def test_whoever_feeds_another_is_erased_first() -> None:
     assert order(("marketo", "gcp", "salesforce", "shopdb", "slack"), feeds) == ("salesforce", "marketo", "shopdb", "gcp", "slack")
     with pytest.raises(ValueError, match="a, b"):
         order(("a", "b"), {"a": {"b"}, "b": {"a"}})
+
+
+def test_only_what_feeds_a_service_is_waited_for() -> None:
+    """A system that is away keeps nobody waiting but those it would write to again."""
+    feeds = {"shop": {"salesforce"}, "salesforce": {"marketo"}, "slack": set[str]()}
+    assert feeders("marketo", feeds) == {"shop", "salesforce"}
+    assert feeders("slack", feeds) == frozenset()
+    assert feeders("a", {"a": {"b"}, "b": {"a"}}) == {"a", "b"}
 
 
 def test_waiting_grows_and_has_an_end() -> None:

@@ -25,6 +25,7 @@ _PARTS = {
     "links": "linking",
     "records": "finding",
     "database": "databases",
+    "services": "reaching",
     "request": "asking",
     "consent": "bases",
     "basis": "bases",

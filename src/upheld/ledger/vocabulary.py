@@ -43,7 +43,7 @@ _AREAS: dict[str, tuple[int, str]] = {
     "services": (
         130,
         ("service.sent* service.found* service.corrected* service.restricted* service.erased* service.verified* "
-        "service.failed*"),
+        "service.failed* service.resurrected* service.exception* service.suppressed* service.released*"),
     ),
     "retention": (
         150,

@@ -35,6 +35,9 @@ Hook = Callable[[sa.Connection, Sequence[bytes]], object]
 Leaving = Callable[[sa.Connection, Erasure], object]
 """Hands on what must outlive a member of a merged person."""
 
+Needing = Callable[[sa.Connection, Sequence[bytes]], set[bytes]]
+"""Says which of some numbers have a key that is still needed although nothing lies under them here."""
+
 HOURS_OF_ORPHANS = 24
 PAGE_OF_ORPHANS = 500
 TOGETHER = 250
@@ -53,6 +56,7 @@ class Erasing(VaultBase):
 
     _hooks: tuple[Hook, ...] = ()
     _leaving: tuple[Leaving, ...] = ()
+    _needing: tuple[Needing, ...] = ()
 
     def on_erased(self, hook: Hook) -> None:
         """Run `hook(tx, subjects)` in the transaction that deletes the rows of people of whom nothing stays."""
@@ -61,6 +65,10 @@ class Erasing(VaultBase):
     def on_leaving(self, hook: Leaving) -> None:
         """Run `hook(tx, erasure)` before the rows of a member of a merged person go, so that its refusals outlive it."""
         self._leaving = (*self._leaving, hook)
+
+    def on_orphans(self, hook: Needing) -> None:
+        """Ask `hook(tx, numbers)` which numbers without data have keys that another room still needs."""
+        self._needing = (*self._needing, hook)
 
     def erase(
         self,
@@ -328,6 +336,7 @@ class Erasing(VaultBase):
     def _orphans(self, page: Sequence[bytes], last: int) -> int:
         with self.data.write() as tx:
             known = {row[0] for row in rows_among(tx, "SELECT id FROM subject WHERE id", page)}
+            known.update(*(needed(tx, page) for needed in self._needing))
             unknown = [Shred(one, None) for one in page if one not in known]
             return self._ring.destroy_all(unknown, unmet_since=last, tidy=False)
 

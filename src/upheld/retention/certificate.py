@@ -11,8 +11,8 @@ from upheld.ledger import Signer
 from upheld.notice import House
 from upheld.records import Erasure, RecordUnknownError
 from upheld.records.cipher import derive
+from upheld.services.store import Target, answers
 
-SENT = ("service.sent",)
 OUTSIDE = (
     "copies already sent to others, mails, exports and whole-host copies made before are not covered; once backups are "
     "unreadable, a raw copy of the keys store from before confirms no guessed address: it shows at most the one of its "
@@ -29,21 +29,15 @@ def paper_signer(house: House) -> Signer:
     return Signer(f"{origin}/papers", derive(house.holdings.ring.meta("signing"), "upheld/papers/v1"))
 
 
-def sent_to(house: House, subject: bytes) -> tuple[str, ...]:
-    """Name the services to which entries about a person say that data went; ask before the bodies are erased."""
-    found = [entry for entry in house.ledger.about(subject) if entry.kind.name in SENT]
-    return tuple(dict.fromkeys(str(house.ledger.body(entry).get("service", "")) for entry in found))
-
-
 def places(
-    house: House, erasures: Iterable[Erasure], sent: Iterable[str], *, seen_before: int, seen_after: int
+    house: House, reference: str, erasures: Iterable[Erasure], sent: Iterable[str], *, seen_before: int, seen_after: int
 ) -> list[dict[str, Any]]:
     """Say of each place what was done there.
 
-    The store is `done` when the same look-up that found `seen_before` records finds none. A service is
-    `already_absent` only because no entry says that anything was ever sent there; otherwise it is unanswered.
+    The store is `done` when the same look-up that found `seen_before` records finds none. A service that could be
+    asked says what it answered; any other is `already_absent` only because no entry says that anything was ever sent
+    there, otherwise it is unanswered.
     """
-    policy = house.in_force().policy
     done = list(erasures)
     finished = [one.live_erased_at for one in done if one.live_erased_at is not None]
     counts = {"found_before": seen_before, "found_after": seen_after}
@@ -53,16 +47,43 @@ def places(
         "at": _time(max(finished, default=None)),
         **counts,
     }
+    return [store, *_services(house, reference, sent), _backups(house, done)]
+
+
+def _services(house: House, reference: str, sent: Iterable[str]) -> list[dict[str, Any]]:
+    """Say of each service what it answered, those of the policy first.
+
+    Clause: services (APPI 35; GDPR 17, 19)
+    """
+    with house.store.read() as tx:
+        targets = {one.service: one for one in answers(tx, reference)}
     reached = set(sent)
-    services = [
-        {
-            "place": service,
-            "state": "unanswered" if service in reached else "already_absent",
-            "why": "data was sent there" if service in reached else "no ledger entry says that anything was sent there",
-        }
-        for service in policy.services
-    ]
-    return [store, *services, _backups(house, done)]
+    names = dict.fromkeys((*house.in_force().policy.services, *targets))
+    return [_answer(targets[name]) if name in targets else _unasked(name, name in reached) for name in names]
+
+
+def _unasked(name: str, reached: bool) -> dict[str, Any]:
+    why = "data was sent there" if reached else "no ledger entry says that anything was sent there"
+    return {"place": name, "state": "unanswered" if reached else "already_absent", "why": why}
+
+
+def _answer(target: Target) -> dict[str, Any]:
+    """Say what one service answered, with what was counted and the control seen."""
+    told: dict[str, Any] = {"place": target.service, "state": _SAID.get(target.state, "unanswered"), "at": _time(target.at)}
+    if target.state in {"verified", "pending"}:
+        told |= {"found_before": target.records, "found_after": 0, "outcomes": dict(target.told)}
+    if target.state == "pending":
+        told["why"] = f"gone for its users; the operator's own copies go by {_time(target.until)}"
+    elif target.state == "not_found":
+        told["why"] = "searched, and the control was found"
+    elif target.state == "exception":
+        told["why"] = target.code
+    elif target.state != "verified":
+        told["why"] = f"{target.state}: {target.code}" if target.code else target.state
+    return told
+
+
+_SAID = {"verified": "done", "pending": "pending", "not_found": "already_absent", "exception": "exception"}
 
 
 def _backups(house: House, erasures: Iterable[Erasure]) -> dict[str, Any]:
@@ -94,8 +115,10 @@ def as_of_now(house: House, told: Mapping[str, Any]) -> dict[str, Any]:
             done = [house.vault.erasure(tx, unb64(one)) for one in told["erasures"]]
     except RecordUnknownError:  # a restore that went on without part of the journal
         return dict(told)
+    with house.store.read() as tx:
+        targets = {one.service: _answer(one) for one in answers(tx, told["reference"])}
     anew = [_backups(house, done) if place["place"] == "backups" and done else place for place in told["places"]]
-    return {**told, "places": anew}
+    return {**told, "places": [targets.get(place["place"], place) for place in anew]}
 
 
 def certificate(

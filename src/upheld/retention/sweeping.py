@@ -12,9 +12,10 @@ from upheld.db import b64, canonical, retried
 from upheld.notice import House
 from upheld.records import CLASS_IDENTITY, Erasure
 from upheld.records.erase import TOGETHER
-from upheld.retention.certificate import certificate, places, sent_to
+from upheld.retention.certificate import certificate, places
 from upheld.retention.model import Overdue, Swept
 from upheld.retention.rules import HELD
+from upheld.services import cases
 
 _REASON = "retention_over"
 
@@ -43,11 +44,12 @@ class Sweeper:
 
     def person(self, subject: bytes, found: Sequence[Overdue]) -> None:
         """Fence what is due of one person, the person wholly when nothing remains; `settle` carries it on."""
-        self._sent += sent_to(self._house, subject)
+        sent = cases.sent_to(self._house, [subject])
+        self._sent += sent
         whole = [one for one in found if one.cut.whole]
         cuts = [one for one in found if not one.cut.whole]
         if whole:
-            self._erase(subject, whole)
+            self._erase(subject, whole, sent)
         if cuts:
             if whole:  # an erasure of some classes fences the person until it is carried on
                 self.settle()
@@ -74,8 +76,10 @@ class Sweeper:
         return left
 
     @retried
-    def _erase(self, subject: bytes, whole: Sequence[Overdue]) -> None:
+    def _erase(self, subject: bytes, whole: Sequence[Overdue], sent: Sequence[str]) -> None:
+        """Fence what is due wholly; of whom nothing remains here nothing may remain in services either."""
         house, clause = self._house, whole[0].cut.clause
+        wanted = cases.prepare(house, [subject], sent)
         words = {"clause": clause, "policy_version": self._version, "actor": self._actor}
         with house.store.write() as tx:
             house.vault.ensure_subject(tx, subject)
@@ -91,6 +95,9 @@ class Sweeper:
                 begun: Erasure | None = house.vault.fence(
                     tx, subject, None, reason=_REASON, release=True, **words
                 )
+                if wanted is not None:
+                    reference = f"sweep-{self._on.isoformat()}.{b64(wanted.key)}"
+                    cases.open_erasure(house, tx, wanted, reference, [subject], actor=self._actor)
             else:
                 gone = house.vault.shred_records(tx, subject, going, reason=_REASON, **words)
                 begun = gone.erasure
@@ -158,14 +165,14 @@ class Sweeper:
     def _told(self) -> Swept:
         house = self._house
         touched = self._records + self._held
-        proof = places(house, self._erasures, self._sent, seen_before=touched, seen_after=self._left)
+        reference = f"sweep-{self._on.isoformat()}"
+        proof = places(house, reference, self._erasures, self._sent, seen_before=touched, seen_after=self._left)
         proof += [
             {"place": "store", "state": "held", "why": f"fields that {statute} keeps, readable for it alone"}
             for statute in sorted(self._statutes)
         ]
         if not self._erasures:
             proof[0]["state"] = "done" if not self._left else "unanswered"
-        reference = f"sweep-{self._on.isoformat()}"
         told = certificate(house, reference, self._erasures, proof)
         counts = {"people": self._people, "records": self._records, "kept_by_law": self._held}
         with house.store.write() as tx:

@@ -25,6 +25,7 @@ from upheld.rights import erasing, store
 from upheld.rights.model import AT_ONCE, CARRIED_OUT, STOPS, ErasurePlan, Request, Terms
 from upheld.rights.rules import level_of, nearest, number_fits, number_of, step, terms
 from upheld.security import staff
+from upheld.services import cases
 from upheld.web.refusals import Refusal
 
 
@@ -54,6 +55,7 @@ class RefusedError(RequestError):
 def subscribe(house: House) -> None:
     """Take an erased person out of their requests in the transaction that erases them."""
     house.vault.on_erased(store.forget)
+    cases.when_settled(finish)
     with house.store.write() as tx:
         store.forget_erased(tx)
 
@@ -336,7 +338,8 @@ def _erase(house: House, request: Request, actor: str) -> Request:
 
     Clause: rights.erasure
     """
-    told = erasing.carry_out(house, request, actor=actor)
+    made = "places" in request.certificate  # done here before, and waited for services since
+    told = as_of_now(house, request.certificate) if made else erasing.carry_out(house, request, actor=actor)
     waiting = [place for place in told["places"] if place["state"] == "unanswered"]
     with house.store.write() as tx:
         now = store.find(tx, request.number, lock=True) or request  # the erasure took the person out of it
@@ -347,6 +350,17 @@ def _erase(house: House, request: Request, actor: str) -> Request:
         store.save(tx, done, now)
     house.stirred.set()
     return done
+
+
+def finish(house: House, number: str) -> None:
+    """Go on with an erasure once every service has answered for it; nothing for a reference that is no such request.
+
+    Clause: rights.erasure
+    """
+    with house.store.read() as tx:
+        found = store.find(tx, number) if number_fits(number) else None
+    if found is not None and found.state == "searching":
+        _erase(house, found, found.decided_by)
 
 
 def resume(house: House, number: str, *, by: int) -> Request:

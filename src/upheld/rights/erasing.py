@@ -14,7 +14,7 @@ from upheld.db import StoreConflictError, b64, retried, unb64
 from upheld.notice import House
 from upheld.records import Erasure, Record
 from upheld.retention.actions import kept_of
-from upheld.retention.certificate import certificate, places, sent_to
+from upheld.retention.certificate import certificate, places
 from upheld.retention.holds import standing_on
 from upheld.retention.rules import HELD
 from upheld.rights import store
@@ -23,6 +23,7 @@ from upheld.rights.rules import erasure_refused
 from upheld.security.finding import records_about
 from upheld.security.judging import version_of
 from upheld.security.model import Lock
+from upheld.services import cases
 
 REASON = "request_erasure"
 CLAUSE = "rights.erasure"
@@ -61,7 +62,7 @@ def plan_of(house: House, subject: bytes | None) -> ErasurePlan:
         records=dict(sorted(Counter(one.record.situation for one in looks).items())),
         relations=len(relations),
         consents=consents,
-        services=_sent(house, members),
+        services=cases.sent_to(house, members),
         stays=stays,
         ground=erasure_refused(relations, today),
     )
@@ -92,7 +93,7 @@ def carry_out(house: House, request: Request, *, actor: str) -> dict[str, Any]:
         begun = _begin(house, request, request.subject, actor)
     done = house.vault.complete_all([unb64(one) for one in begun["begun"]])
     left = _left(house, [unb64(one) for one in begun["subjects"]])
-    told = places(house, done, begun["sent"], seen_before=begun["found"], seen_after=left)
+    told = places(house, request.number, done, begun["sent"], seen_before=begun["found"], seen_after=left)
     told += [{"place": "store", "state": "held", **held} for held in begun["held"]]
     return certificate(house, request.number, done, told)
 
@@ -101,11 +102,12 @@ def carry_out(house: House, request: Request, *, actor: str) -> dict[str, Any]:
 def _begin(house: House, request: Request, subject: bytes, actor: str) -> dict[str, Any]:
     """Fence the person and note with the request what was found, in one transaction: a crash loses neither.
 
-    Of a merged person every number is fenced.
+    Of a merged person every number is fenced. What services are to be asked is entered in the same transaction.
     """
     with house.store.read() as tx:
         members = house.vault.members(tx, subject)
-    sent = _sent(house, members)
+    sent = cases.sent_to(house, members)
+    wanted = cases.prepare(house, members, sent)
     with house.store.write() as tx:
         now = store.find(tx, request.number, lock=True) or request
         if "begun" in now.certificate:  # somebody resumed it beside us
@@ -114,6 +116,8 @@ def _begin(house: House, request: Request, subject: bytes, actor: str) -> dict[s
         if set(house.vault.members(tx, subject)) != set(members):
             raise StoreConflictError
         looks = _looks(house, tx, subject, house.today())
+        if wanted is not None:
+            cases.open_erasure(house, tx, wanted, request.number, members, actor=actor)
         kept = _keep(house, tx, looks)
         words = {"clause": CLAUSE, "policy_version": house.in_force().version, "actor": actor}
         begun = [one for member in members if (one := _fence(house, tx, member, looks, words)) is not None]
@@ -142,10 +146,6 @@ def _fence(
         tx, subject, going, reason=REASON, release=True, clause=words["clause"],
         policy_version=words["policy_version"], actor=words["actor"],
     )  # fmt: skip
-
-
-def _sent(house: House, members: Sequence[bytes]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(service for one in members for service in sent_to(house, one)))
 
 
 def _held(lock: Lock) -> dict[str, Any]:

@@ -25,7 +25,7 @@ State = Literal[
 """How one service stands within one request."""
 
 CLOSED: frozenset[State] = frozenset({"verified", "not_found", "exception"})
-"""States that let a request end; everything else is named in the answer and stays open."""
+"""States in which nothing more is to come; everything else is named in the answer and stays open."""
 
 TRANSITIONS: Mapping[State, frozenset[State]] = {
     "planned": frozenset({"running", "not_found", "manual", "denied", "failed", "held"}),
@@ -136,6 +136,16 @@ def order(names: Collection[str], feeds: Mapping[str, Collection[str]]) -> tuple
         done.append(free[0])
         waiting.remove(free[0])
     return tuple(done)
+
+
+def feeders(name: str, feeds: Mapping[str, Collection[str]]) -> frozenset[str]:
+    """Give the services that write to one, at first or second hand: an erasure there waits for them, and for no other."""
+    found: set[str] = set()
+    fresh = {name}
+    while fresh:
+        fresh = {one for one, to in feeds.items() if set(to) & fresh} - found
+        found |= fresh
+    return frozenset(found)
 
 
 def coverage(can: Sequence[Can], op: Op) -> tuple[Can, ...]:

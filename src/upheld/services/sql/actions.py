@@ -14,8 +14,9 @@ from upheld.services.model import Identities, Verdict
 from upheld.services.secrets import resolve
 from upheld.services.sql.adapter import Erased, SqlService
 from upheld.services.sql.live import Finding
-from upheld.services.sql.mapping import MapError, SqlMap, Trouble, read_map
+from upheld.services.sql.mapping import SqlMap, read_map
 from upheld.services.sql.planning import Plan
+from upheld.services.written import MapError, Trouble
 
 FOLDER = "databases"
 

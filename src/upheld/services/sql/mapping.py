@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import msgspec
 
-from upheld.db import UpheldError
 from upheld.policy.model import Frozen
 from upheld.policy.period import Period
-from upheld.policy.source import Folder, plain, read_text
+from upheld.services.written import MapError, Trouble, tree_of
 
 NULL = "~"
 """How a map writes the absence of a value."""
@@ -72,28 +71,6 @@ class SqlMap:
         return tuple(one for one in self.links if one.to == table)
 
 
-@dataclass(frozen=True, slots=True)
-class Trouble:
-    """One thing a map says wrongly, with its place: `customers.email`."""
-
-    code: str
-    place: str
-    text: str
-
-
-class MapError(UpheldError):
-    """The map of a database does not hold together."""
-
-    code = "map_invalid"
-    clause = "services"
-    next_step = "Mend what is listed; docs/howto/erase-in-your-own-database.md shows a whole map."
-
-    def __init__(self, troubles: tuple[Trouble, ...]) -> None:
-        """Keep what is wrong, the first of it in the message."""
-        self.troubles = troubles
-        super().__init__("; ".join(f"{one.place}: {one.text}" for one in troubles[:5]))
-
-
 class _When(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     when: dict[str, str]
     to: str
@@ -126,12 +103,12 @@ class _Map(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     rehearse: Literal["true", "false"] = "true"
 
 
-def read_map(path: Path) -> SqlMap:
-    """Read a map; its name is the file's. Raises MapError with everything that is wrong at once.
+def read_map(path: Path, name: str = "") -> SqlMap:
+    """Read a map; its name is the file's unless one is given. Raises MapError with everything that is wrong at once.
 
     Clause: services
     """
-    raw = _tree(path)
+    raw = tree_of(path)
     try:
         written = msgspec.convert(raw, _Map)
     except msgspec.ValidationError as error:
@@ -143,29 +120,12 @@ def read_map(path: Path) -> SqlMap:
     broken = frozenset(_columns(one) for one in written.breaks)
     backups = Period.parse(written.backups) if written.backups else None
     found = SqlMap(
-        path.stem, written.url, places, Frozen(tables), links, broken, backups, written.rehearse == "true"
+        name or path.stem, written.url, places, Frozen(tables), links, broken, backups, written.rehearse == "true"
     )
     troubles = tuple(_troubles(found))
     if troubles:
         raise MapError(troubles)
     return found
-
-
-def _tree(path: Path) -> Any:
-    folder = Folder(path.parent)
-    try:
-        tree = plain(read_text(path.name, path.read_text("utf-8"), folder))
-    except OSError:
-        raise MapError((Trouble("unreadable", path.name, "cannot be read"),)) from None
-    except Exception as error:  # the reader's own word for text that is no YAML, or UnicodeDecodeError
-        raise MapError((Trouble("unreadable", path.name, f"is no readable YAML ({type(error).__name__})"),)) from None
-    if folder.findings:
-        raise MapError(tuple(_twice(one.params) for one in folder.findings))
-    return tree
-
-
-def _twice(params: Mapping[str, Any]) -> Trouble:
-    return Trouble("twice", str(params.get("key", "")), f"stands there already ({params.get('line', '')})")
 
 
 def _table(name: str, one: _Table) -> Table:

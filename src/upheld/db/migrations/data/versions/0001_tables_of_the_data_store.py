@@ -385,6 +385,64 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('name'),
     comment='what is done daily: when it is due, what the last run did, who is at it and until when that counts'
     )
+    op.create_table('service_case',
+    sa.Column('id', sa.LargeBinary(length=16), nullable=False),
+    sa.Column('reference', sa.String(length=100), nullable=False),
+    sa.Column('op', sa.String(length=12), nullable=False),
+    sa.Column('keyed', sa.LargeBinary(length=16), nullable=False),
+    sa.Column('subject', sa.LargeBinary(length=16), nullable=True),
+    sa.Column('record', sa.LargeBinary(length=16), nullable=True),
+    sa.Column('sealed', sa.LargeBinary(), nullable=True),
+    sa.Column('policy_version', sa.String(length=80), nullable=False),
+    sa.Column('actor', sa.String(length=40), nullable=False),
+    sa.Column('opened_at', sa.BigInteger(), nullable=False),
+    sa.Column('closed_at', sa.BigInteger(), nullable=True),
+    sa.PrimaryKeyConstraint('id'),
+    sa.UniqueConstraint('reference', 'op'),
+    comment="one thing to be done in services for one person; keyed: whose key seals, the person's or the case's own"
+    )
+    op.create_index(op.f('ix_service_case_subject'), 'service_case', ['subject'], unique=False)
+    op.create_table('service_cursor',
+    sa.Column('name', sa.String(length=80), nullable=False),
+    sa.Column('position', sa.BigInteger(), nullable=False),
+    sa.PrimaryKeyConstraint('name'),
+    comment='up to which position of the ledger a reader has read'
+    )
+    op.create_table('service_known',
+    sa.Column('id', sa.LargeBinary(length=16), nullable=False),
+    sa.Column('subject', sa.LargeBinary(length=16), nullable=False),
+    sa.Column('service', sa.String(length=64), nullable=False),
+    sa.Column('sealed', sa.LargeBinary(), nullable=False),
+    sa.Column('at', sa.BigInteger(), nullable=False),
+    sa.PrimaryKeyConstraint('id'),
+    comment='records that services hold of a person because we wrote them there; their keys are sealed'
+    )
+    op.create_index(op.f('ix_service_known_subject'), 'service_known', ['subject'], unique=False)
+    op.create_table('service_lane',
+    sa.Column('service', sa.String(length=64), nullable=False),
+    sa.Column('holder', sa.String(length=32), nullable=False),
+    sa.Column('held_until', sa.BigInteger(), nullable=True),
+    sa.PrimaryKeyConstraint('service'),
+    comment='which process talks to a service now: one at a time, so that its pace is kept'
+    )
+    op.create_table('service_target',
+    sa.Column('case', sa.LargeBinary(length=16), nullable=False),
+    sa.Column('service', sa.String(length=64), nullable=False),
+    sa.Column('rank', sa.Integer(), nullable=False),
+    sa.Column('state', sa.String(length=12), nullable=False),
+    sa.Column('code', sa.String(length=80), nullable=False),
+    sa.Column('records', sa.Integer(), nullable=False),
+    sa.Column('told', sa.Text(), nullable=False),
+    sa.Column('sealed', sa.LargeBinary(), nullable=True),
+    sa.Column('tries', sa.Integer(), nullable=False),
+    sa.Column('looks', sa.Integer(), nullable=False),
+    sa.Column('due', sa.BigInteger(), nullable=True),
+    sa.Column('until', sa.BigInteger(), nullable=True),
+    sa.Column('at', sa.BigInteger(), nullable=False),
+    sa.PrimaryKeyConstraint('case', 'service'),
+    comment='how a case stands in one service; told: counts of outcomes; due: when it is taken up next'
+    )
+    op.create_index(op.f('ix_service_target_due'), 'service_target', ['due'], unique=False)
     op.create_table('staff_account',
     sa.Column('number', sa.Integer(), nullable=False),
     sa.Column('name', sa.String(length=200), nullable=False),
