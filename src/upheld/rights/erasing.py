@@ -117,7 +117,8 @@ def _begin(house: House, request: Request, subject: bytes, actor: str) -> dict[s
             raise StoreConflictError
         looks = _looks(house, tx, subject, house.today())
         if wanted is not None:
-            cases.open_erasure(house, tx, wanted, request.number, members, actor=actor)
+            held = bool(standing_on(house, tx, subject))
+            cases.open_erasure(house, tx, wanted, request.number, members, actor=actor, held=held)
         kept = _keep(house, tx, looks)
         words = {"clause": CLAUSE, "policy_version": house.in_force().version, "actor": actor}
         begun = [one for member in members if (one := _fence(house, tx, member, looks, words)) is not None]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -101,10 +101,11 @@ def prepare(house: House, members: Sequence[bytes], sent: Collection[str]) -> Wa
 
 
 def open_erasure(
-    house: House, tx: sa.Connection, wanted: Wanted, reference: str, members: Sequence[bytes], *, actor: str
+    house: House, tx: sa.Connection, wanted: Wanted, reference: str, members: Sequence[bytes], *, actor: str, held: bool = False
 ) -> None:
     """Enter the erasure of a person in all services, in the transaction that begins it here.
 
+    Under a legal hold (`held`) nothing is touched outside either, and each service stands as held.
     Clause: services (APPI 35; GDPR 17, 19)
     """
     now = house.clock.now()
@@ -114,6 +115,8 @@ def open_erasure(
         wanted.key, reference, "erase", wanted.key, members[0], None, sealed, house.in_force().version, actor, now
     )
     targets = [Target(made.id, name, rank, due=now, at=now) for rank, name in enumerate(wanted.names)]
+    if held:
+        targets = [replace(one, state="held", code="legal_hold", due=None) for one in targets]
     targets += [
         Target(made.id, name, len(targets), "manual", "not_connected", at=now) for name in wanted.missing
     ]
