@@ -175,3 +175,21 @@ def test_a_line_that_is_no_signature_spoils_the_note(line):
         open_note(f"{note}\u2014 other.example AAAAAA==\n", [signer.vkey()])
     with pytest.raises(ValueError, match="signature line is malformed"):
         open_note(f"{note}{line}\n", [signer.vkey()])
+
+
+def test_an_older_note_never_replaces_a_newer_one(tmp_path):
+    """Whoever put it: this process, another one meanwhile, or one before; a damaged note gives way to any."""
+    signer = Signer("example.com/log", bytes(32))
+    file = tmp_path / "checkpoint.txt"
+
+    def signed(size):
+        plain = Checkpoint("example.com/log", size, bytes(32))
+        return Checkpoint(plain.origin, size, plain.root, sign_checkpoint(plain, [signer]))
+
+    first, second = KeptCheckpoint([file]), KeptCheckpoint([file])
+    for kept, size, newest in ((first, 5, 5), (first, 3, 5), (second, 4, 5), (second, 9, 9), (first, 7, 9), (first, 10, 10)):
+        kept.put(signed(size), signer)
+        assert first.newest(signer) == second.newest(signer) == signed(newest)
+    file.write_text("damaged", encoding="utf-8")
+    first.put(signed(1), signer)
+    assert first.newest(signer) == signed(1)
