@@ -171,3 +171,15 @@ def test_a_short_tile_is_noticed():
         TileTree(lambda *at: tiles.get(at, b""), 12).root()
     with pytest.raises(LookupError):
         grow_tiles(12, b"".join(numbered(1)), lambda *at: tiles.get(at, b""))
+
+
+def test_a_frontier_goes_on_behind_any_size_of_a_stored_tree():
+    """Begun behind any number of leaves it has their root, and with the rest added that of the whole."""
+    hashes = numbered(40)
+    tree = grown(hashes)
+    for size in range(41):
+        frontier = Frontier.over(tree, size)
+        assert frontier.root() == plain_root(hashes[:size])
+        for hashed in hashes[size:]:
+            frontier.add(hashed)
+        assert frontier.root() == tree.root()
