@@ -14,7 +14,7 @@ from typing import Any
 from litestar import Litestar, post
 from litestar.params import JSONBody
 
-from upheld import app_agree, app_ledger, app_mail, app_schedule
+from upheld import app_agree, app_ledger, app_mail, app_schedule, app_services
 from upheld.amendment import note_effective
 from upheld.basis import browsers
 from upheld.basis import listening as basis
@@ -297,6 +297,7 @@ def _life(house: House, *, schedule: bool) -> Any:
         threads: list[Watch] = [Placer(house), Rotator(house)]
         if schedule:
             threads.append(app_schedule.Steward(house))
+            threads.append(app_services.Courier(house))
             threads += [app_mail.Poster(house)] if house.serving.mail else []
         for one in threads:
             one.start()

@@ -86,7 +86,8 @@ def demo(data: Path, port: int) -> None:
             click.echo(f"{address:<{width}}  {what}")
         click.echo("\nserving; Ctrl+C ends it")
 
-    _run(house, listening, told, sample=True)
+    with scene.outside(data):
+        _run(house, listening, told, sample=True)
 
 
 def _open(data: Path) -> House:

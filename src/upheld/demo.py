@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import json
 import tempfile
+import time
 import urllib.error
 import urllib.request
 import uuid
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -22,11 +25,13 @@ from upheld.app import open_house
 from upheld.collection.actions import collect
 from upheld.collection.model import Submission
 from upheld.db import FixedClock, SystemClock
+from upheld.ledger import LedgerError
 from upheld.notice import House
 from upheld.retention import apply, end_relation
 from upheld.retention import plan as planned
 from upheld.rights import actions as rights
 from upheld.security import keys, staff
+from upheld.services import store as services
 
 Say = Callable[[str], None]
 
@@ -146,6 +151,7 @@ def walk(base: str, house: House, key: str, say: Say) -> None:
     status, lines = visit.ask("POST", "/api/v1/audience", {"purpose": "announce"}, key)
     people = max(0, len(lines) - 1) if isinstance(lines, list) else 0
     say(f"audience  announce: {people} people may be written to" if status == 200 else f"audience  {status}")
+    delivered(house, say)
     _erase(visit, house, taken[1][1].get("subject", ""), key, say)
     house.settle()
     finding = house.ledger.verify()
@@ -162,11 +168,96 @@ def _erase(visit: Visit, house: House, subject: str, key: str, say: Say) -> None
     number = made["number"]
     rights.identify(house, number, by=104)
     rights.approve(house, number, by=104)
+    until = time.monotonic() + 20
+    while rights.get(house, number).state == "searching" and time.monotonic() < until:
+        time.sleep(0.1)
     done = rights.get(house, number)
     status, answer = visit.ask(
         "POST", "/api/v1/read", {"subject": subject, "purpose": "analyse", "fields": ["email"]}, key
     )
     say(f"request   {number} erasure, by {made['due']}: {done.state}; read again: {status} {_code(answer)}")
+    for place in done.certificate.get("places", ()):
+        counts = f", {place['found_before']} before, {place['found_after']} after" if "found_before" in place else ""
+        if place["place"] in ("salesforce", "marketo"):
+            say(f"          {place['place']:<10} {place['state']}{counts}{'; ' + place['why'] if place.get('why') else ''}")
+
+
+_SALESFORCE = """# The demonstration's own organisation; docs/howto/connect-salesforce.md says what stands here for yours.
+kind: salesforce
+url: {url}
+login: {{client_id: secret:salesforce_id, client_secret: secret:salesforce_key}}
+stored_in: JP
+stated: {day}
+feeds: [marketo]
+control: {{email: canary@example.com}}
+"""
+_MARKETO = """# The demonstration's own instance; docs/howto/connect-marketo.md says what stands here for yours.
+kind: marketo
+url: {url}
+client_id: upheld
+client_secret: secret:marketo
+stored_in: US
+control: {{email: canary@example.com}}
+"""
+
+
+def write_connections(folder: Path, salesforce: str, marketo: str) -> None:
+    """Describe where the organisation and the instance of a demonstration answer, with their sample credentials."""
+    for name, value in (("salesforce_id", "upheld"), ("salesforce_key", "example"), ("marketo", "example")):
+        secret = folder / "secrets" / name
+        secret.parent.mkdir(exist_ok=True)
+        secret.touch(0o600)
+        secret.write_text(value, "utf-8")
+    (folder / "connections").mkdir(exist_ok=True)
+    today = SystemClock().now().date()
+    (folder / "connections" / "salesforce.yaml").write_text(_SALESFORCE.format(url=salesforce, day=today), "utf-8")
+    (folder / "connections" / "marketo.yaml").write_text(_MARKETO.format(url=marketo), "utf-8")
+
+
+@contextmanager
+def outside(folder: Path) -> Iterator[None]:
+    """Let an organisation of Salesforce and an instance of Marketo answer on loopback, the first feeding the second.
+
+    Both are the doubles that ship for tests, empty but for a made-up control; the vendors' own clients talk to them.
+    """
+    from upheld.services.contract.serving import serving
+    from upheld.services.marketo.fake import fake_app as marketo
+    from upheld.services.salesforce.fake import fake_app as salesforce
+
+    clock = SystemClock()
+    organisation = salesforce(clock)
+    instance = marketo(clock, source=organisation)
+    organisation.put("Lead", LastName="Canary", Company="-", Email="canary@example.com")
+    instance.put(email="canary@example.com", lastName="Canary")
+    with serving(organisation) as sales, serving(instance) as marketing:
+        write_connections(folder, sales.url, marketing.url)
+        yield
+
+
+def delivered(house: House, say: Say, seconds: float = 20.0) -> None:
+    """Wait until the server has carried everything out in services, and say what went where and what did not."""
+    until = time.monotonic() + seconds
+    house.settle()
+    while time.monotonic() < until and not _carried(house):
+        time.sleep(0.1)
+    told: dict[tuple[str, str], Counter[str]] = {}
+    for entry in house.ledger.entries_since(0, 10_000, kinds=("service.sent", "service.failed")):
+        try:
+            body = house.ledger.body(entry)
+        except LedgerError:  # about somebody who was erased meanwhile
+            continue
+        sent = entry.kind.name == "service.sent"
+        line = ", ".join(body["fields"]) if sent else str(body["code"])
+        told.setdefault((str(body["service"]), "sent" if sent else "refused"), Counter())[line] += 1
+    for (service, word), lines in sorted(told.items(), key=lambda one: (one[0][1] != "sent", one[0][0])):
+        for line, count in lines.most_common():
+            say(f"deliver   {service:<10} {word:<7} {count} × {line}")
+
+
+def _carried(house: House) -> bool:
+    with house.store.read() as tx:
+        states = {state for (_, state), _ in services.counts(tx).items()}
+    return bool(states) and not states & {"planned", "running"}
 
 
 def rehearse(folder: Path, say: Say) -> None:

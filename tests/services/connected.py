@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import sqlalchemy as sa
 
 from tests.services.sql.shop import MAP, TABLES
+from upheld.db import Clock
+from upheld.demo import write_connections
+from upheld.services.contract import serving
+from upheld.services.marketo.fake import Fake as Instance
+from upheld.services.marketo.fake import fake_app as fake_instance
+from upheld.services.salesforce.fake import Fake as Organisation
+from upheld.services.salesforce.fake import fake_app as fake_organisation
 from upheld.services.sql.live import open_database
 
 
@@ -27,6 +36,18 @@ def connect_shop(folder: Path, name: str = "shopdb", *, control: str = "canary@e
     text = f"kind: sql\nmap: databases/{name}.yaml\ncontrol: {{email: {control}}}\n"
     (folder / "connections" / f"{name}.yaml").write_text(text, "utf-8")
     return engine
+
+
+@contextmanager
+def clouds(folder: Path, clock: Clock) -> Iterator[tuple[Organisation, Instance]]:
+    """Put a Salesforce organisation that feeds a Marketo instance behind connections of the data folder; both with a control."""
+    organisation = fake_organisation(clock)
+    instance = fake_instance(clock, source=organisation)
+    organisation.put("Lead", LastName="Canary", Company="-", Email="canary@example.com")
+    instance.put(email="canary@example.com", lastName="Canary")
+    with serving(organisation) as sales, serving(instance) as marketing:
+        write_connections(folder, sales.url, marketing.url)
+        yield organisation, instance
 
 
 def put_customer(engine: sa.Engine, number: int, name: str, email: str, phone: str | None = None, note: str = "called") -> None:

@@ -29,11 +29,11 @@ from upheld.services.rules import (
     TRIES,
     State,
     feeders,
-    moved,
     not_found_means,
     state_after,
     state_of,
     wait_for,
+    walked,
     window_end,
 )
 from upheld.services.store import Case, Target
@@ -158,10 +158,10 @@ class Carrier:
     def _save(self, one: Target, before: Target, kind: str = "", body: Mapping[str, object] | None = None) -> None:
         """Write how a target stands with its entry, in one transaction; end the case where it was the last one."""
         house = self._house
-        moved_on = one.state == before.state or moved(before.state, one.state)
+        walked(before.state, one.state)
         with house.store.write() as tx:
             case = store.case(tx, one.case)
-            if case is None or not moved_on or not store.save(tx, one, before):
+            if case is None or not store.save(tx, one, before):
                 return
             if kind:
                 _note(house, tx, case, kind, {"service": one.service, **(body or {})})
@@ -266,12 +266,8 @@ class _Turn:
         if state == "applied" and self.case.op != "erase":
             state = self._checked(who, found, change)
         body = {"outcomes": dict(told), "evidence": evidence, "state": state}
-        save(replace(here, state=self._chain(state), code=code, due=due_at, until=window_end(outcomes, self.now), tries=0, at=self.now),
+        save(replace(here, state=state, code=code, due=due_at, until=window_end(outcomes, self.now), tries=0, at=self.now),
              self.target, KINDS[self.case.op] if state in {"applied", "verified"} else "service.failed", {**body, "code": code})  # fmt: skip
-
-    def _chain(self, state: State) -> State:
-        """Walk through `applied` where a step reaches further at once."""
-        return moved(moved("running", "applied"), state) if state == "verified" else state
 
     def _when(self, state: State, outcomes: list[Outcome]) -> datetime | None:
         if state == "applied" and self.case.op == "erase":
@@ -361,8 +357,7 @@ class _Turn:
             if self.case.subject is not None:
                 cases.remember(self.house, tx, self.case.subject, self.target.service, told.ref, self.now)
         body = {"purposes": list(told.purposes), "fields": list(told.fields), "decisions": list(told.decisions), "outcome": told.word}
-        state = moved(moved(moved("planned", "running"), "applied"), "verified") if self.target.state == "planned" else "verified"
-        save(self._next(state, records=1, told=Frozen({told.word: 1})), self.target, "service.sent", body)
+        save(self._next("verified", records=1, told=Frozen({told.word: 1})), self.target, "service.sent", body)
 
     def _change(self) -> Mapping[str, str]:
         with self.house.store.read() as tx:

@@ -23,7 +23,7 @@ KINDS: Mapping[str, str] = {
 }  # fmt: skip
 """Kinds of service with the package each needs on top; `pip install upheld[KIND]` brings it."""
 
-COMMON = ("kind", "feeds", "control")
+COMMON = ("feeds", "control")
 
 
 class ClientMissingError(UpheldError):

@@ -19,6 +19,7 @@ from upheld.ledger.model import BodyErasedError
 from upheld.notice import House
 from upheld.policy.model import CompiledPolicy, Frozen
 from upheld.records import KeyGoneError, Record, RecordUnknownError
+from upheld.security.judging import version_of
 from upheld.security.model import Reader
 from upheld.services import cases, store
 from upheld.services.model import Delivery, Identities, Op, Ref
@@ -106,7 +107,7 @@ def _follow(house: House, tx: sa.Connection, service: str, entry: Entry) -> int:
     kind, made = entry.kind.name, 0
     if kind in TAKEN and record is not None:
         made += _open(house, tx, service, entry, "write", record)
-    elif kind == "consent.given" and body.get("how") != "form" and purpose in policy.services[service].purposes:
+    elif kind == "consent.given" and not _with_form(body) and purpose in policy.services[service].purposes:
         for number, one in enumerate(cases.about(house, tx, entry.subject)):
             made += _open(house, tx, service, entry, "write", one.id, number)
     if not store.known(tx, [entry.subject], service):
@@ -115,6 +116,11 @@ def _follow(house: House, tx: sa.Connection, service: str, entry: Entry) -> int:
     if op is not None:
         made += _open(house, tx, service, entry, op, record)
     return made
+
+
+def _with_form(body: Mapping[str, object]) -> bool:
+    """Say whether a consent was ticked in the form that took the record: its own entry asks for the delivery."""
+    return ":" in str(body.get("how", ""))
 
 
 def _op(policy: CompiledPolicy, service: str, kind: str, purpose: str) -> Op | None:
@@ -151,7 +157,7 @@ def _open(
 def deliver(
     house: House, service: Service, case: store.Case, who: Identities, known: Sequence[Ref], idem: str, now: datetime
 ) -> Delivered:
-    """Ask the gate for each purpose of the service, and write what it lets through, no more.
+    """Ask the gate for each purpose of the service that the situation states, and write what it lets through, no more.
 
     Asked at the moment of sending: who withdrew meanwhile is not sent. Raises ServiceError.
     Clause: services (APPI 23, 25, 28; GDPR 28, 44)
@@ -162,7 +168,8 @@ def deliver(
         return Delivered(None, code="record_gone" if record is None else "service_unknown")
     region = _region(service)
     fields, decisions, allowed, refused = dict[str, None](), list[str](), list[str](), dict[str, str]()
-    for purpose in row.purposes:
+    stated = version_of(house, record).situations[record.situation].purpose_ids
+    for purpose in (one for one in row.purposes if one in stated):
         try:
             leave = transfer(
                 house, DELIVERER, Hop(service.name, purpose, b64(record.subject), record=record.ref, region=region)
@@ -174,19 +181,14 @@ def deliver(
         decisions.append(leave.entry)
         allowed.append(purpose)
     if not allowed:
-        return Delivered(None, code=_told(refused), refused=Frozen(refused))
+        return Delivered(None, code=next(iter(refused.values()), "purpose_not_declared"), refused=Frozen(refused))
+    taken = service.takes()
     with house.store.read() as tx:
-        values = _values(house, tx, record, tuple(fields))
+        values = _values(house, tx, record, [name for name in fields if name in taken])
     ref, outcome = service.write(Delivery(who, values, tuple(allowed), decisions[0], idem, tuple(known)))
     if outcome.word not in {"done", "already"}:
         raise ServiceError("throttle" if outcome.word == "retry_at" else "tenant", outcome.code, retry_at=outcome.until)
     return Delivered(ref, outcome.word, "", tuple(allowed), tuple(values), tuple(decisions), Frozen(refused))
-
-
-def _told(refused: Mapping[str, str]) -> str:
-    """Give the one reason that says most: a purpose that the situation does not state says nothing about the rest."""
-    known = [code for code in refused.values() if code != "purpose_not_declared"]
-    return known[0] if known else next(iter(refused.values()), "purpose_not_declared")
 
 
 def _region(service: Service) -> str | None:

@@ -66,6 +66,9 @@ class Service(Protocol):
     def fetch(self, refs: Sequence[Ref]) -> Iterator[Item]:
         """Stream what records hold."""
 
+    def takes(self) -> frozenset[str]:
+        """Name the fields of the policy that a delivery may carry: for any other there is no place."""
+
     def write(self, delivery: Delivery) -> tuple[Ref, Outcome]:
         """Put a record there, or add to the one of the same person; the answer names it. Writes.
 

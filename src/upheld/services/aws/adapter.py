@@ -58,9 +58,16 @@ class AwsService:
         for part, mine in self._by_part(refs):
             yield from part.fetch(mine)
 
+    def takes(self) -> frozenset[str]:
+        """Name the fields that the store of deliveries has a place for; none where no store takes any."""
+        return next((part.takes() for part in self._taking()), frozenset())
+
+    def _taking(self) -> list[Items]:
+        return [part for part in self._parts.values() if isinstance(part, Items) and part.takes()]
+
     def write(self, delivery: Delivery) -> tuple[Ref, Outcome]:
         """Put a record into the one store that takes deliveries; raises NotCapableError where none does."""
-        takes = [part for part in self._parts.values() if any(one.op == "write" and one.level != "none" for one in part.capabilities())]
+        takes = self._taking()
         if not takes:
             raise NotCapableError(f"{self.name} cannot write: no table of its map says `deliver: true`")
         return takes[0].write(delivery)

@@ -122,6 +122,10 @@ class Items:
                 fields = {name: str(_plain(value)) for name, value in item.items()}
                 yield Item(ref, fields, tuple(name for name in self._told.free_text if name in item))
 
+    def takes(self) -> frozenset[str]:
+        """Name the fields that a delivery may carry; none where the map does not deliver here."""
+        return frozenset(self._told.fields.values()) if self._told.deliver == "true" else frozenset()
+
     def write(self, delivery: Delivery) -> tuple[Ref, Outcome]:
         """Put one item there, or what is new into the person's own; the same delivery twice makes one."""
         if self._told.deliver != "true":

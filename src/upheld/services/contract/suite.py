@@ -319,6 +319,7 @@ class ServiceContract:
             Delivery(LENA.who, {}, ("announce",), "", "idem")
         service = double.service()
         fields = {"name": LENA.name, "email": LENA.email}
+        assert set(fields) <= service.takes()
         delivery = Delivery(LENA.who, fields, ("announce",), "entry", "test-deliver")
         ref, outcome = service.write(delivery)
         assert outcome.word == "done"

@@ -112,6 +112,10 @@ class MarketoService:
             names = {int(row["id"]): str(row.get("name") or "") for page in self.client.pages("lists.json", asked) for row in page.rows}
             yield from (Item(ref, Frozen({"list": names.get(int(str(ref.key[0])), str(ref.key[0]))})) for ref in places)
 
+    def takes(self) -> frozenset[str]:
+        """Name the fields that the map has a place for."""
+        return frozenset(self.mapping.fields)
+
     def write(self, delivery: Delivery) -> tuple[Ref, Outcome]:
         """Put somebody there, or add to the one who is there already; twice is once.
 

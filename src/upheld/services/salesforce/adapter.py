@@ -64,6 +64,10 @@ class SalesforceService:
             held = {name: str(row[name]) for name in kind.shown() if row.get(name) not in (None, "")}
             yield Item(ref, Frozen(held), tuple(name for name in kind.free_text if name in held))
 
+    def takes(self) -> frozenset[str]:
+        """Name the fields that the object of deliveries has a place for."""
+        return frozenset(self._map.objects[self._map.write.object].fields)
+
     def write(self, delivery: Delivery) -> tuple[Ref, Outcome]:
         """Put a delivery into one lead; again, it is the same one."""
         return self._changes().deliver(delivery)

@@ -80,6 +80,10 @@ class SqlDatabase:
             fields = {name: str(row[name]) for name in names if row[name] is not None}
             yield Item(ref, Frozen(fields), tuple(name for name in told.free_text if name in fields))
 
+    def takes(self) -> frozenset[str]:
+        """Name none: nothing is delivered."""
+        return frozenset()
+
     def write(self, delivery: Delivery) -> tuple[Ref, Outcome]:
         """Refuse: raises NotCapableError."""
         raise NotCapableError(f"{self.name} is not written to: {_NOT_OURS}")
