@@ -32,6 +32,7 @@ from upheld.retention import plan as planned
 from upheld.rights import actions as rights
 from upheld.security import keys, staff
 from upheld.services import store as services
+from upheld.services.actions import carry_out
 
 Say = Callable[[str], None]
 
@@ -151,6 +152,10 @@ def walk(base: str, house: House, key: str, say: Say) -> None:
     status, lines = visit.ask("POST", "/api/v1/audience", {"purpose": "announce"}, key)
     people = max(0, len(lines) - 1) if isinstance(lines, list) else 0
     say(f"audience  announce: {people} people may be written to" if status == 200 else f"audience  {status}")
+    for service, region in (("gcp", "europe-west3"), ("slack", "")):
+        asked = {"subject": hanako, "service": service, "purpose": "analyse"} | ({"region": region} if region else {})
+        status, answer = visit.ask("POST", "/api/v1/transfers", asked, key)
+        say(f"transfer  analyse to {service}{' in ' + region if region else ''}: {status} {_code(answer)}")
     delivered(house, say)
     _erase(visit, house, taken[1][1].get("subject", ""), key, say)
     house.settle()
@@ -168,9 +173,7 @@ def _erase(visit: Visit, house: House, subject: str, key: str, say: Say) -> None
     number = made["number"]
     rights.identify(house, number, by=104)
     rights.approve(house, number, by=104)
-    until = time.monotonic() + 20
-    while rights.get(house, number).state == "searching" and time.monotonic() < until:
-        time.sleep(0.1)
+    _wait(lambda: rights.get(house, number).state != "searching", 30)
     done = rights.get(house, number)
     status, answer = visit.ask(
         "POST", "/api/v1/read", {"subject": subject, "purpose": "analyse", "fields": ["email"]}, key
@@ -236,10 +239,7 @@ def outside(folder: Path) -> Iterator[None]:
 
 def delivered(house: House, say: Say, seconds: float = 20.0) -> None:
     """Wait until the server has carried everything out in services, and say what went where and what did not."""
-    until = time.monotonic() + seconds
-    house.settle()
-    while time.monotonic() < until and not _carried(house):
-        time.sleep(0.1)
+    _wait(lambda: _carried(house), seconds)
     told: dict[tuple[str, str], Counter[str]] = {}
     for entry in house.ledger.entries_since(0, 10_000, kinds=("service.sent", "service.failed")):
         try:
@@ -254,7 +254,17 @@ def delivered(house: House, say: Say, seconds: float = 20.0) -> None:
             say(f"deliver   {service:<10} {word:<7} {count} × {line}")
 
 
+def _wait(done: Callable[[], bool], seconds: float) -> None:
+    until = time.monotonic() + seconds
+    while not done() and time.monotonic() < until:
+        time.sleep(0.2)
+
+
 def _carried(house: House) -> bool:
+    """Say whether everything that follows from the ledger so far is done in services; what is not, is done here."""
+    house.settle()
+    if any(carry_out(house).values()):
+        return False
     with house.store.read() as tx:
         states = {state for (_, state), _ in services.counts(tx).items()}
     return bool(states) and not states & {"planned", "running"}

@@ -40,7 +40,7 @@ from upheld.services.store import Case, Target
 
 log = logging.getLogger("upheld.services")
 LEASE = timedelta(minutes=5)
-BEHIND = timedelta(seconds=20)
+BEHIND = timedelta(seconds=3)
 """How long a target waits for a service that feeds it."""
 
 MOST_LOOKS = 3

@@ -105,7 +105,7 @@ def _follow(house: House, tx: sa.Connection, service: str, entry: Entry) -> int:
     purpose = str(body.get("purpose", "")).partition(".")[0]
     record = unb64(body["record"]) if "record" in body else None
     kind, made = entry.kind.name, 0
-    if kind in TAKEN and record is not None:
+    if kind in TAKEN and record is not None and _serves(policy, service, str(body.get("situation", ""))):
         made += _open(house, tx, service, entry, "write", record)
     elif kind == "consent.given" and not _with_form(body) and purpose in policy.services[service].purposes:
         for number, one in enumerate(cases.about(house, tx, entry.subject)):
@@ -116,6 +116,12 @@ def _follow(house: House, tx: sa.Connection, service: str, entry: Entry) -> int:
     if op is not None:
         made += _open(house, tx, service, entry, op, record)
     return made
+
+
+def _serves(policy: CompiledPolicy, service: str, situation: str) -> bool:
+    """Say whether a service takes part in any purpose of a situation; what it takes no part in is not even asked."""
+    stated = policy.situations.get(situation)
+    return stated is not None and not set(stated.purpose_ids).isdisjoint(policy.services[service].purposes)
 
 
 def _with_form(body: Mapping[str, object]) -> bool:
