@@ -13,6 +13,7 @@ from tests.support import HANAKO, LENA, OFFICER, SATO, Site
 from upheld.rights import actions as rights
 from upheld.services import store
 from upheld.services.actions import carry_out
+from upheld.services.manual import Answered, answer_by_hand
 
 Clouds = tuple[Organisation, Instance]
 
@@ -123,3 +124,38 @@ def test_an_erasure_goes_to_the_source_first_and_the_sink_does_not_bring_her_bac
     assert told["salesforce"]["state"] in {"pending", "done"}
     assert told["marketo"]["state"] in {"pending", "done"}
     assert told["slack"]["state"] == "already_absent"
+
+
+@pytest.mark.row("M65")
+def test_m65_an_erasure_reaches_every_service_and_ends_only_when_each_has_answered(site: Site, outside: Clouds) -> None:
+    """Two services by themselves, Google Cloud by hand because leave was given and nothing is connected there."""
+    subject = site.collect(HANAKO, "event", consents=["announce"])["subject"]
+    asked = {"subject": subject, "service": "gcp", "purpose": "analyse", "fields": ["company"]}
+    assert site.http.post("/api/v1/transfers", json=asked, headers=site.staff(SATO)).status_code == 200
+    _carry(site)
+    made = rights.receive(site.house, right="erasure", residence="JP", subject=subject)
+    rights.identify(site.house, made.number, by=OFFICER.number)
+    rights.approve(site.house, made.number, by=OFFICER.number)
+    _carry(site)
+    site.clock.set(site.clock.now() + timedelta(minutes=1))
+    _carry(site)
+    assert not _leads(outside[0])
+    assert not _people(outside[1])
+    with pytest.raises(rights.RequestError):
+        rights.hand_over(site.house, made.number, by=OFFICER.number)
+    open_ = {one["place"]: one for one in rights.get(site.house, made.number).certificate["places"]}
+    assert open_["gcp"]["state"] == "unanswered"
+    told = Answered("complete", where="deleted from the export by its key, in the console")
+    answer_by_hand(site.house, made.number, "gcp", told, by=SATO.number)
+    found = rights.get(site.house, made.number)
+    assert found.state == "ready"
+    places = {one["place"]: one for one in found.certificate["places"]}
+    for service in ("salesforce", "marketo"):
+        assert (places[service]["state"], places[service]["found_after"]) == ("pending", 0)
+        assert places[service]["found_before"] >= 1
+        assert places[service]["at"]
+        assert "copies go by" in places[service]["why"]
+    assert places["gcp"]["state"] == "done"
+    assert {places[name]["state"] for name in ("aws", "slack")} == {"already_absent"}
+    rights.hand_over(site.house, made.number, by=OFFICER.number)
+    assert rights.get(site.house, made.number).state == "closed"

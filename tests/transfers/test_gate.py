@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import replace
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +31,9 @@ from tests.support import (
 from upheld.amendment.model import StatutoryProcedureError
 from upheld.cli import cli
 from upheld.db import FixedClock
+from upheld.policy.model import Frozen
 from upheld.security import keys, staff
+from upheld.transfers import Route, permitted
 
 SIX = ("name", "email", "phone", "occupation", "job_title", "company")
 OPS = Staff("OPS", 5, ("operations",))
@@ -255,6 +259,47 @@ def test_m92_the_entry_names_the_mechanism_of_every_country(site: Site) -> None:
         assert made["to"] == service
         assert set(made["mechanisms"]["eea"]) == set(services[service].countries)
         assert all(made["mechanisms"]["eea"].values())
+
+
+@pytest.mark.row("M93")
+def test_m93_a_decision_on_a_country_carries_as_long_as_it_stands(site: Site) -> None:
+    """A German's data go to Japan on the decision of 2019; the one on the United Kingdom ends with 27 December 2031."""
+    lena = person(site, LENA, "event", *SIX, consents=["announce"])
+    found = ask(site, SATO, "salesforce", lena, "announce", "email")
+    assert found.json()["records"][0]["mechanisms"] == {"eea": {"JP": "eu-jp"}}
+    policy, law = site.house.in_force().policy, site.house.law
+    row = policy.services["salesforce"]
+    british = replace(row, operator_country="GB", storage=("GB",), support_access=("GB",), transfer=Frozen({}))
+    clauses = dict(policy.evidence.clauses)
+    clauses["services.salesforce"] = Frozen({**clauses["services.salesforce"], "review": Frozen({"next": date(2040, 1, 1)})})
+    clauses["country.GB"] = Frozen({"assessed": date(2026, 10, 1), "next": date(2040, 1, 1)})
+    countries = Frozen({**policy.countries, "GB": policy.countries["US"]})
+    told = replace(
+        policy, services=Frozen({**policy.services, "salesforce": british}), countries=countries,
+        evidence=replace(policy.evidence, clauses=Frozen(clauses)),
+    )  # fmt: skip
+
+    def hop(on: date) -> object:
+        outcome = permitted(told, law, "salesforce", "DE", "announce", ("email",), on)
+        return dict(outcome.mechanisms["eea"]) if isinstance(outcome, Route) else outcome.code
+
+    assert hop(date(2031, 12, 27)) == {"GB": "eu-gb-2025"}
+    assert hop(date(2032, 1, 1)) == "transfer_no_safeguard"
+
+
+@pytest.mark.row("M96")
+def test_m96_another_contract_carries_once_it_is_approved(policy: Path) -> None:
+    """A contract of another kind needs the approval that is on file, by its number; the compiler asks for it as well."""
+    edit(policy, "05-services.yaml", "    purposes: [analyse]\n    transfer: {jp: equivalent_system, eea: scc", "    purposes: [analyse]\n    transfer: {jp: equivalent_system, eea: other_contract")
+    accept(policy, "services.gcp.transfer", "PP413")
+    with Site(policy) as site:
+        lena = person(site, LENA, "event", *SIX)
+        bare = ask(site, SATO, "gcp", lena, "analyse", "company")
+        assert (bare.status_code, code(bare)) == (403, "approval_missing")
+        edit(policy, "evidence/services.yaml", "    connector: {find: yes, correct: yes, erase: yes, backups_lapse: P180D}", "    approval: {id: DPA-2026-17}\n    connector: {find: yes, correct: yes, erase: yes, backups_lapse: P180D}")
+        site.publish(policy)
+        found = ask(site, SATO, "gcp", lena, "analyse", "company")
+        assert found.json()["records"][0]["mechanisms"]["eea"]["US"] == "other_contract"
 
 
 @pytest.mark.row("M94")
