@@ -18,7 +18,7 @@ from upheld.services.written import MapError, Trouble, tree_of
 
 FOLDER = "connections"
 KINDS: Mapping[str, str] = {
-    "aws": "boto3", "salesforce": "simple-salesforce", "gcp": "google-cloud-bigquery", "marketo": "httpx", "slack": "slack_sdk",
+    "aws": "boto3", "salesforce": "simple-salesforce", "marketo": "httpx", "slack": "slack_sdk",
     "sql": "",
 }  # fmt: skip
 """Kinds of service with the package each needs on top; `pip install upheld[KIND]` brings it."""
