@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +14,10 @@ from click.testing import CliRunner
 from tests.services.connected import connect_shop, customers, put_customer
 from tests.support import HANAKO, LENA, OFFICER, SATO, Site
 from upheld.cli import cli
-from upheld.db import UpheldError, data_metadata
+from upheld.db import UpheldError, data_metadata, unb64
 from upheld.records import KeyGoneError
+from upheld.retention import sweep
+from upheld.retention.holds import place
 from upheld.rights import actions as rights
 from upheld.services import cases, store
 from upheld.services.actions import carry_out
@@ -187,3 +189,45 @@ def test_the_command_line_tells_how_services_stand(site: Site, shop: sa.Engine) 
     assert "pending" in shown
     assert "pending_window 3" in shown
     assert "anako" not in told + checked + shown
+
+
+def test_what_stopped_can_be_begun_anew_once_the_reason_is_gone(site: Site, shop: sa.Engine) -> None:
+    """A secret that others may read stops the service; mended, the same request goes on to its end."""
+    assert site.folder is not None
+    secret = site.folder / "secrets" / "shopdb"
+    secret.chmod(0o644)
+    number = _asked(site, site.collect(HANAKO, "contact")["subject"])
+    carry_out(site.house)
+    assert "secret_open" in _place(site, number, "shopdb")["why"]
+    assert HANAKO.email in [one.lower() for one in customers(shop)]
+    secret.chmod(0o600)
+    assert "1 begin again" in _say(site, "retry", number, "--by", "1")
+    carry_out(site.house)
+    assert HANAKO.email not in [one.lower() for one in customers(shop)]
+    assert rights.get(site.house, number).state == "ready"
+    assert _say(site, "retry", number, "--by", "1") != ""
+
+
+def test_whose_period_is_over_goes_from_the_services_as_well(site: Site, shop: sa.Engine) -> None:
+    """GDPR 5(1)(e), APPI 22: the nightly sweep takes the person out of every system, not of ours alone."""
+    site.collect(HANAKO, "contact")
+    site.clock.set(site.clock.now() + timedelta(days=366 * 8))
+    assert sweep(site.house).people == 1
+    carry_out(site.house)
+    assert customers(shop) == ["canary@example.com", LENA.email]
+    with site.house.store.read() as tx:
+        (case,) = store.recent(tx, 5)
+        assert (case.op, case.actor, case.reference.partition(".")[0]) == ("erase", "svc:retention", f"sweep-{site.house.today()}")
+
+
+def test_a_legal_hold_keeps_services_untouched_until_it_is_lifted(site: Site, shop: sa.Engine) -> None:
+    """Under a hold nothing goes outside either; each service stands as held, and the certificate says so."""
+    subject = site.collect(HANAKO, "contact")["subject"]
+    placed = place(
+        site.house, unb64(subject), matter="2026-17", reason="claim", until=date(2027, 6, 30), by=SATO.number, approver=OFFICER.number
+    )
+    number = _asked(site, subject)
+    carry_out(site.house)
+    assert HANAKO.email in [one.lower() for one in customers(shop)]
+    assert _place(site, number, "shopdb")["why"] == "held: legal_hold"
+    assert placed

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @click.group()
 def services() -> None:
-    """Reach the systems that hold people's data for you: list, check, carry, show, answer."""
+    """Reach the systems that hold people's data for you: list, check, carry, show, retry, answer."""
 
 
 @services.command("list")
@@ -108,6 +108,20 @@ def _line(target: Target) -> str:
     if target.until is not None:
         parts.append(f"copies of the operator until {target.until:%Y-%m-%d}")
     return "; ".join(part for part in parts if part)
+
+
+@services.command()
+@click.argument("reference")
+@click.argument("name", default="")
+@by_option
+@data_option
+def retry(reference: str, name: str, by: int, data: Path) -> None:
+    """Begin REFERENCE anew in service NAME, or in every service where it waits for a person: what was in the way is gone."""
+    from upheld.services.manual import begin_anew
+
+    with house(data) as opened:
+        count = begin_anew(opened, reference, name, by=by)
+    click.echo(f"{count} begin again; a server does it, or `upheld services carry`")
 
 
 @services.command()

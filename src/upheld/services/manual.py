@@ -11,8 +11,9 @@ from upheld.notice import House
 from upheld.policy.model import Frozen
 from upheld.security import staff
 from upheld.services import cases, store
-from upheld.services.rules import State, moved
+from upheld.services.rules import WAITING, State, moved
 from upheld.services.store import Case, Target
+from upheld.services.written import MapError, Trouble
 from upheld.web.refusals import Refusal
 
 REASONS = ("contract", "claim", "technical")
@@ -54,7 +55,7 @@ def answer_by_hand(house: House, reference: str, name: str, told: Answered, *, b
     with house.store.read() as tx:
         staff.account(house, tx, by)
         found = [(one, target) for one in store.cases(tx, reference) for target in store.targets(tx, one.id) if target.service == name]
-    waiting = [pair for pair in found if pair[1].state in {"manual", "denied", "failed", "held"}]
+    waiting = [pair for pair in found if pair[1].state in WAITING]
     if not waiting:
         raise Refusal("not_found", "services")
     _check(house, told)
@@ -68,6 +69,35 @@ def answer_by_hand(house: House, reference: str, name: str, told: Answered, *, b
     _write(house, case, target, done, told, by)
     house.stirred.set()
     return done
+
+
+@retried
+def begin_anew(house: House, reference: str, name: str = "", *, by: int) -> int:
+    """Begin again where a service waits for a person: the reason is gone, a credential mended, a hold lifted.
+
+    Everything is looked for anew; without a name in every service of the reference. Gives how many begin again. Raises
+    Refusal `not_found` where nothing waits, MapError where a service still has no connection.
+    Clause: services
+    """
+    now = house.clock.now()
+    with house.store.write() as tx:
+        staff.account(house, tx, by)
+        waiting = [
+            target for one in store.cases(tx, reference) for target in store.targets(tx, one.id)
+            if target.state in WAITING and name in ("", target.service)
+        ]  # fmt: skip
+        if not waiting:
+            raise Refusal("not_found", "services")
+        reached = cases.reach(house).of
+        missing = [one.service for one in waiting if one.service not in reached]
+        if missing and name:
+            raise MapError((Trouble("connection_missing", "connections", f"{name} has none yet"),))
+        fresh = [one for one in waiting if one.service in reached]
+        for one in fresh:
+            again = replace(one, state=moved(one.state, "planned"), code="", sealed=None, told=Frozen(), tries=0, looks=0, due=now, until=None, at=now)
+            store.save(tx, again, one)
+    house.stirred.set()
+    return len(fresh)
 
 
 def _write(house: House, case: Case, before: Target, done: Target, told: Answered, by: int) -> None:

@@ -34,12 +34,15 @@ TRANSITIONS: Mapping[State, frozenset[State]] = {
     "pending": frozenset({"verified", "running", "manual", "failed"}),
     "verified": frozenset({"running"}),  # a feed brought the person back
     "not_found": frozenset({"running"}),  # likewise
-    "held": frozenset({"running", "exception", "manual"}),
-    "denied": frozenset({"running", "manual", "exception"}),
-    "manual": frozenset({"running", "verified", "not_found", "exception"}),
-    "failed": frozenset({"running", "manual", "exception"}),
+    "held": frozenset({"planned", "running", "exception", "manual"}),
+    "denied": frozenset({"planned", "running", "manual", "exception"}),
+    "manual": frozenset({"planned", "running", "verified", "not_found", "exception"}),
+    "failed": frozenset({"planned", "running", "manual", "exception"}),
     "exception": frozenset(),
 }
+
+WAITING: frozenset[State] = frozenset({"held", "denied", "manual", "failed"})
+"""States out of which only a person leads: by an answer, or by beginning anew once the reason is gone."""
 
 LOOK_AGAIN: tuple[timedelta, ...] = (timedelta(minutes=15), timedelta(days=1), timedelta(days=30))
 """When a verified erasure is looked at again: what another system feeds may bring a person back."""
