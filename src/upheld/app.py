@@ -43,6 +43,7 @@ from upheld.rights import web as rights_web
 from upheld.security import web as security_web
 from upheld.security.guard import KeyGuard
 from upheld.services import cases as services
+from upheld.services import web as services_web
 from upheld.services.mail import actions as mail
 from upheld.transfers import web as transfers_web
 from upheld.web.headers import speak_for
@@ -54,7 +55,7 @@ from upheld.web.system import security_text
 from upheld.web.wire import Closed
 from upheld.workflows import Watch
 
-WITH_PAGES = ("notice", "collection", "cookies", "basis", "security", "rights")
+WITH_PAGES = ("notice", "collection", "cookies", "basis", "security", "services", "rights")
 """Rooms with templates, words or styles of their own."""
 
 BEAT_SECONDS = 60.0
@@ -140,6 +141,7 @@ def create_app(settings: Settings, house: House | None = None) -> Litestar:
         *basis_web.routes(home, pages, guard),
         *security_web.routes(home, pages),
         *transfers_web.routes(home),
+        *services_web.routes(home, pages),
         *retention_web.routes(home),
         *rights_web.routes(home, pages),
         *rights_safeguards.routes(home, pages),

@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from upheld.db import UtcMs, data_metadata
 from upheld.policy.model import Frozen
 from upheld.services.model import Op
-from upheld.services.rules import CLOSED, State
+from upheld.services.rules import CLOSED, WAITING, State
 
 case_table = sa.Table(
     "service_case",
@@ -171,6 +171,13 @@ def recent(tx: sa.Connection, limit: int) -> list[Case]:
     """Give the cases that came last, the newest first."""
     found = sa.select(case_table).order_by(case_table.c.opened_at.desc(), case_table.c.id.desc()).limit(limit)
     return [_case(row) for row in tx.execute(found).mappings()]
+
+
+def unfinished(tx: sa.Connection, limit: int) -> list[Case]:
+    """Give the cases that are not closed and wait for a person somewhere, oldest first."""
+    stuck = sa.select(target_table.c.case).where(target_table.c.state.in_(WAITING))
+    found = sa.select(case_table).where(case_table.c.id.in_(stuck), case_table.c.closed_at.is_(None))
+    return [_case(row) for row in tx.execute(found.order_by(case_table.c.opened_at, case_table.c.id).limit(limit)).mappings()]
 
 
 def targets(tx: sa.Connection, case_id: bytes) -> list[Target]:
