@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.services.connected import Instance, Organisation, clouds
-from tests.support import HANAKO, LENA, OFFICER, SATO, Site
+from tests.support import HANAKO, LENA, OFFICER, SATO, V1, VISITOR, Site
 from upheld.rights import actions as rights
 from upheld.services import store
 from upheld.services.actions import carry_out
@@ -90,6 +90,17 @@ def test_what_the_gate_refuses_is_not_sent_and_says_why(site: Site, outside: Clo
     with site.house.store.read() as tx:
         counts = store.counts(tx)
     assert sum(counts.values()) >= 2
+
+
+def test_what_a_service_has_no_place_for_is_refused_and_waits_for_nobody(site: Site, outside: Clouds) -> None:
+    """A visit without an address cannot be kept in Marketo: said with its code, and not a task for anybody."""
+    site.collect(V1, "browsing", visitor=VISITOR)
+    _carry(site)
+    codes = {body["service"]: body["code"] for body in _entries(site, "service.failed")}
+    assert codes == {"marketo": "service_not_capable", "salesforce": "consent_missing"}
+    with site.house.store.read() as tx:
+        assert store.unfinished(tx, 10) == []
+    assert not _people(outside[1])
 
 
 def test_a_withdrawal_stops_mail_in_every_service_that_has_the_person(site: Site, outside: Clouds) -> None:

@@ -132,16 +132,17 @@ class Carrier:
         except KeyGoneError:
             self._save(replace(target, state="exception", code="person_erased", due=None, sealed=None, at=now), target)
         except UpheldError as error:
-            self._trouble(target, error)
+            self._trouble(target, error, case.op)
         except Exception as error:  # a thread that dies would leave every other target undone
             log.error("%s %s failed: %s", target.service, case.op, type(error).__name__)  # noqa: TRY400 - no traceback
             self._failed(target, "failed", type(error).__name__)
         return 1
 
-    def _trouble(self, target: Target, error: UpheldError) -> None:
+    def _trouble(self, target: Target, error: UpheldError, op: str = "") -> None:
+        """Write down why a step was not taken; a delivery that a service has no place for is refused and waits for nobody."""
         code, now = error.diagnostic.code, self._house.clock.now()
         if isinstance(error, NotCapableError):
-            self._failed(target, "manual", code)
+            self._failed(target, "denied" if op == "write" else "manual", code)
         elif isinstance(error, ServiceError) and error.trouble in {"throttle", "quota"}:  # it is well, and we wait
             self._save(replace(target, code=code, due=error.retry_at or now + wait_for(1), at=now), target)
         elif error.diagnostic.permanent or target.tries >= TRIES:

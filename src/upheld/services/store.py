@@ -174,9 +174,11 @@ def recent(tx: sa.Connection, limit: int) -> list[Case]:
 
 
 def unfinished(tx: sa.Connection, limit: int) -> list[Case]:
-    """Give the cases that are not closed and wait for a person somewhere, oldest first."""
+    """Give the cases that are not closed and wait for a person somewhere, oldest first; what the gate refused waits for nobody."""
     stuck = sa.select(target_table.c.case).where(target_table.c.state.in_(WAITING))
-    found = sa.select(case_table).where(case_table.c.id.in_(stuck), case_table.c.closed_at.is_(None))
+    refused = sa.select(target_table.c.case).where(target_table.c.state == "denied")
+    delivered = sa.and_(case_table.c.op == "write", case_table.c.id.in_(refused))
+    found = sa.select(case_table).where(case_table.c.id.in_(stuck), case_table.c.closed_at.is_(None), sa.not_(delivered))
     return [_case(row) for row in tx.execute(found.order_by(case_table.c.opened_at, case_table.c.id).limit(limit)).mappings()]
 
 
