@@ -181,7 +181,7 @@ def _erase(visit: Visit, house: House, subject: str, key: str, say: Say) -> None
     say(f"request   {number} erasure, by {made['due']}: {done.state}; read again: {status} {_code(answer)}")
     for place in done.certificate.get("places", ()):
         counts = f", {place['found_before']} before, {place['found_after']} after" if "found_before" in place else ""
-        if place["place"] in ("salesforce", "marketo"):
+        if place["place"] in ("salesforce", "marketo", "slack"):
             say(f"          {place['place']:<10} {place['state']}{counts}{'; ' + place['why'] if place.get('why') else ''}")
 
 
@@ -202,11 +202,21 @@ client_secret: secret:marketo
 stored_in: US
 control: {{email: canary@example.com}}
 """
+_SLACK = """# The demonstration's own workspace; docs/howto/connect-slack.md says what stands here for yours.
+kind: slack
+url: {url}/api/
+bot_token: secret:slack_bot
+stored_in: US
+channels: [C1]
+post_to: C1
+control: {{email: canary@example.com}}
+"""
 
 
-def write_connections(folder: Path, salesforce: str, marketo: str) -> None:
-    """Describe where the organisation and the instance of a demonstration answer, with their sample credentials."""
-    for name, value in (("salesforce_id", "upheld"), ("salesforce_key", "example"), ("marketo", "example")):
+def write_connections(folder: Path, salesforce: str, marketo: str, slack: str = "") -> None:
+    """Describe where the services of a demonstration answer, with their sample credentials."""
+    secrets = {"salesforce_id": "upheld", "salesforce_key": "example", "marketo": "example", "slack_bot": "xoxb-full"}
+    for name, value in secrets.items():
         secret = folder / "secrets" / name
         secret.parent.mkdir(exist_ok=True)
         secret.touch(0o600)
@@ -215,25 +225,31 @@ def write_connections(folder: Path, salesforce: str, marketo: str) -> None:
     today = SystemClock().now().date()
     (folder / "connections" / "salesforce.yaml").write_text(_SALESFORCE.format(url=salesforce, day=today), "utf-8")
     (folder / "connections" / "marketo.yaml").write_text(_MARKETO.format(url=marketo), "utf-8")
+    if slack:
+        (folder / "connections" / "slack.yaml").write_text(_SLACK.format(url=slack), "utf-8")
 
 
 @contextmanager
 def outside(folder: Path) -> Iterator[None]:
-    """Let an organisation of Salesforce and an instance of Marketo answer on loopback, the first feeding the second.
+    """Let Salesforce, a Marketo that it feeds, and Slack answer on loopback.
 
-    Both are the doubles that ship for tests, empty but for a made-up control; the vendors' own clients talk to them.
+    All are the doubles that ship for tests, empty but for a made-up control; the vendors' own clients talk to them.
     """
     from upheld.services.contract.serving import serving
     from upheld.services.marketo.fake import fake_app as marketo
     from upheld.services.salesforce.fake import fake_app as salesforce
+    from upheld.services.slack.fake import BOT
+    from upheld.services.slack.fake import fake_app as slack
 
     clock = SystemClock()
     organisation = salesforce(clock)
     instance = marketo(clock, source=organisation)
     organisation.put("Lead", LastName="Canary", Company="-", Email="canary@example.com")
     instance.put(email="canary@example.com", lastName="Canary")
-    with serving(organisation) as sales, serving(instance) as marketing:
-        write_connections(folder, sales.url, marketing.url)
+    workspace = slack(clock)
+    workspace.say("C1", "The control of this workspace is canary@example.com; leave this message here.", BOT)
+    with serving(organisation) as sales, serving(instance) as marketing, serving(workspace) as talking:
+        write_connections(folder, sales.url, marketing.url, talking.url)
         yield
 
 
@@ -247,7 +263,7 @@ def delivered(house: House, say: Say, seconds: float = 20.0) -> None:
         except LedgerError:  # about somebody who was erased meanwhile
             continue
         sent = entry.kind.name == "service.sent"
-        line = ", ".join(body["fields"]) if sent else str(body["code"])
+        line = (", ".join(body["fields"]) or "a reference, and nothing of the person") if sent else str(body["code"])
         told.setdefault((str(body["service"]), "sent" if sent else "refused"), Counter())[line] += 1
     for (service, word), lines in sorted(told.items(), key=lambda one: (one[0][1] != "sent", one[0][0])):
         for line, count in lines.most_common():

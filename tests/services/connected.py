@@ -16,6 +16,8 @@ from upheld.services.marketo.fake import Fake as Instance
 from upheld.services.marketo.fake import fake_app as fake_instance
 from upheld.services.salesforce.fake import Fake as Organisation
 from upheld.services.salesforce.fake import fake_app as fake_organisation
+from upheld.services.slack.fake import Fake as Space
+from upheld.services.slack.fake import fake_app as fake_workspace
 from upheld.services.sql.live import open_database
 
 
@@ -48,6 +50,21 @@ def clouds(folder: Path, clock: Clock) -> Iterator[tuple[Organisation, Instance]
     with serving(organisation) as sales, serving(instance) as marketing:
         write_connections(folder, sales.url, marketing.url)
         yield organisation, instance
+
+
+@contextmanager
+def connect_slack(folder: Path, clock: Clock) -> Iterator[Space]:
+    """Put a Slack workspace behind a connection of the data folder."""
+    workspace = fake_workspace(clock)
+    with serving(workspace) as running:
+        for sub in ("secrets", "connections"):
+            (folder / sub).mkdir(exist_ok=True)
+        secret = folder / "secrets" / "slack_bot"
+        secret.touch(0o600)
+        secret.write_text("xoxb-full", "utf-8")
+        text = f"kind: slack\nurl: {running.url}/api/\nbot_token: secret:slack_bot\nstored_in: US\npost_to: C1\nchannels: [C1]\n"
+        (folder / "connections" / "slack.yaml").write_text(text, "utf-8")
+        yield workspace
 
 
 def put_customer(engine: sa.Engine, number: int, name: str, email: str, phone: str | None = None, note: str = "called") -> None:

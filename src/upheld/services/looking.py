@@ -34,7 +34,8 @@ def look_again(
     seen = _count(service.find(control)) if control else 0
     left = {ref for ref in service.find(who) if ref.owner == "subject"}
     gone = [ref for ref in refs if ref.owner == "subject" and (one := outcomes.get(ref)) is not None and one.word in GONE]
-    left.update(service.there(gone))
+    if seen:  # whoever does not see the control may not even ask for single records
+        left.update(service.there(gone))
     stores = Counter(ref.store for ref in left)
     state: Literal["verified", "left", "void"] = "void" if not seen else "left" if left else "verified"
     end = window_end(outcomes.values(), now)

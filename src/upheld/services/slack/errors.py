@@ -15,7 +15,7 @@ TROUBLES: Mapping[str, Trouble] = Frozen(
         "invalid_auth": "token", "token_revoked": "token", "token_expired": "token", "not_authed": "token", "account_inactive": "token",
         "ratelimited": "throttle",
         "fatal_error": "transient", "internal_error": "transient", "request_timeout": "transient", "service_unavailable": "transient",
-        "message_not_found": "absent", "file_deleted": "absent", "file_not_found": "absent", "users_not_found": "absent",
+        "message_not_found": "absent", "file_deleted": "absent", "file_not_found": "absent", "users_not_found": "absent", "user_not_found": "absent", "thread_not_found": "absent",
         "missing_scope": "permission", "not_allowed_token_type": "permission", "no_permission": "permission",
         "access_denied": "permission", "not_in_channel": "permission", "channel_not_found": "permission",
         "cant_delete_message": "permission", "cant_update_message": "permission", "cant_delete_file": "permission",
