@@ -103,8 +103,10 @@ class Store:
                 if not self.is_current():
                     self._make_tables()
                 break
-            except StoreConflictError:  # another process begins the same store
-                if attempt == TRIES - 1:
+            except (StoreConflictError, StoreBusyError) as error:  # another process begins the same store
+                # SQLite does not wait while somebody else turns on the write-ahead log; a server that is away is away.
+                away = isinstance(error, StoreBusyError) and self.path is None
+                if away or attempt == TRIES - 1:
                     raise
                 time.sleep(0.2)
         if self.path is not None:
